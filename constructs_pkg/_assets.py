@@ -1,0 +1,55 @@
+"""The only place that knows where our files lie on disk, what is left out of an asset, and how a folder is fingerprinted."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RUNTIME_LAYER_DIRECTORY: Final = Path(__file__).parent / "runtime"
+"""Root of the runtime's Lambda layer: what lies here appears under /opt."""
+
+WRAPPER_NAME: Final = "streaming-wrapper"
+WRAPPER_PATH: Final = f"/opt/{WRAPPER_NAME}"
+
+NEVER_SHIPPED: Final = (
+    "**/__pycache__",
+    "**/.pytest_cache",
+    "**/.mypy_cache",
+    "**/.ruff_cache",
+    "**/.venv",
+    "**/.git",
+    "**/.DS_Store",
+)
+"""Globs left out of every asset. `**/*.pyc` alone would still let an empty `__pycache__` change the hash (measured on
+aws-cdk-lib 2.275.0), hence the folders by name."""
+
+_NEVER_SHIPPED_NAMES: Final = frozenset(glob.removeprefix("**/") for glob in NEVER_SHIPPED)
+
+
+def shipped_files(directory: Path) -> Iterator[Path]:
+    """The files of `directory` that become part of an asset, in a stable order."""
+    for root, folders, files in os.walk(directory):
+        folders[:] = sorted(name for name in folders if name not in _NEVER_SHIPPED_NAMES)
+        for name in sorted(files):
+            if name not in _NEVER_SHIPPED_NAMES and not name.endswith(".pyc"):
+                yield Path(root) / name
+
+
+def fingerprint(directory: Path) -> str:
+    """A hash over names, contents and run bits of what `directory` ships.
+
+    CDK's own asset hash ignores file modes: a wrapper script that lost its run bit would never be uploaded again.
+    """
+    digest = hashlib.sha256()
+    for path in shipped_files(directory):
+        executable = bool(path.stat().st_mode & stat.S_IXUSR)
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(directory).as_posix()}\0{int(executable)}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()

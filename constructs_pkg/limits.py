@@ -1,0 +1,59 @@
+"""What bounds a stream: chunk size, gathering, heartbeat, deadline, longest stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+_RANGES: Final[dict[str, tuple[str, int, int]]] = {
+    # field: (environment variable of the runtime, lowest, highest)
+    "max_chunk_bytes": ("STREAM_MAX_CHUNK_BYTES", 1024, 1_048_576),
+    "flush_interval_microseconds": ("STREAM_FLUSH_INTERVAL_MICROSECONDS", 0, 100_000),
+    "heartbeat_seconds": ("STREAM_HEARTBEAT_SECONDS", 0, 300),
+    "deadline_margin_ms": ("STREAM_DEADLINE_MARGIN_MS", 50, 60_000),
+    "max_duration_seconds": ("STREAM_MAX_DURATION_SECONDS", 1, 900),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamLimits:
+    """The bounds that the runtime keeps for every stream of a function. They reach it as environment variables.
+
+    Attributes:
+        max_chunk_bytes: Largest HTTP chunk that is put on the wire; a larger event spans several. Default: 65536 (64 KiB).
+            Allowed: 1024 to 1048576.
+        flush_interval_microseconds: How long a burst of tokens may be gathered into one chunk. A token that comes alone is
+            sent at once whatever this says. Default: 500. Allowed: 0 to 100000.
+        heartbeat_seconds: Longest silence on the wire before the dialect's heartbeat is sent. It has to be below the idle
+            timeout of whatever stands in front (CloudFront: 30 s by default). Default: 15. 0 sends none.
+        deadline_margin_ms: How long before Lambda's own timeout the stream is ended in good order, so that the caller sees an
+            end and not a cut. Default: 1000. Allowed: 50 to 60000.
+        max_duration_seconds: Longest stream, counted from the invocation. Default: none but the function's timeout.
+            Allowed: 1 to 900.
+
+    Raises:
+        ValueError: `LIMIT_OUT_OF_RANGE` when a value is not an integer within its range.
+    """
+
+    max_chunk_bytes: int = 65_536
+    flush_interval_microseconds: int = 500
+    heartbeat_seconds: int = 15
+    deadline_margin_ms: int = 1_000
+    max_duration_seconds: int | None = None
+
+    def __post_init__(self) -> None:
+        for field, (_, lowest, highest) in _RANGES.items():
+            value = getattr(self, field)
+            if value is None and field == "max_duration_seconds":
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+                raise ValueError(
+                    f"LIMIT_OUT_OF_RANGE: {field} is {value!r}; it takes an integer from {lowest} to {highest}. "
+                    f"Set StreamLimits({field}=...) within that range."
+                )
+
+    def to_environment(self) -> dict[str, str]:
+        """The environment variables by which the runtime learns these limits."""
+        return {
+            variable: str(getattr(self, field)) for field, (variable, _, _) in _RANGES.items() if getattr(self, field) is not None
+        }

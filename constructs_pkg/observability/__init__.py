@@ -1,0 +1,1 @@
+"""What shows that a streaming endpoint is well: metrics first, then alarms made of them."""

@@ -1,0 +1,168 @@
+"""A Function URL that streams, and who may call it."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from aws_cdk import Resource
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct, IConstruct
+
+
+class StreamingUrl(Construct):
+    """A Function URL on an alias, with `RESPONSE_STREAM`.
+
+    Works on any alias, of any runtime. On $LATEST or on a version it would pass by the environments that are kept warm on
+    the alias, so an alias is what it takes.
+
+    Attributes:
+        function_url: The L2 `FunctionUrl`.
+        alias: The alias that the URL calls.
+        url: The address, `https://<id>.lambda-url.<region>.on.aws/` (known at deployment).
+        auth_type: `AWS_IAM` or `NONE`.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        alias: lambda_.IAlias,
+        auth_type: lambda_.FunctionUrlAuthType = lambda_.FunctionUrlAuthType.AWS_IAM,
+        cors: lambda_.FunctionUrlCorsOptions | None = None,
+    ) -> None:
+        """Makes the URL.
+
+        Args:
+            alias: The alias to call.
+            auth_type: Who may call. Default: AWS_IAM, that is, nobody before `grant_invoke_url`. NONE is open to everyone who
+                knows the address.
+            cors: What browsers of other origins may do. Default: nothing. Lambda then answers preflight requests itself, so
+                the handler must not write CORS headers of its own: they would stand twice and browsers refuse that.
+
+        Raises:
+            ValueError: `URL_ON_LATEST` when the alias points to $LATEST; `CORS_ANY_ORIGIN_WITH_CREDENTIALS` when any origin
+                is allowed together with credentials, which browsers refuse.
+        """
+        super().__init__(scope, id)
+        _refuse_latest(alias)
+        if cors is not None:
+            _refuse_any_origin_with_credentials(cors)
+        self.alias = alias
+        self.auth_type = auth_type
+        self.function_url = lambda_.FunctionUrl(
+            self,
+            "Url",
+            function=alias,
+            auth_type=auth_type,
+            cors=cors,
+            invoke_mode=lambda_.InvokeMode.RESPONSE_STREAM,
+        )
+        self.url = self.function_url.url
+
+    def grant_invoke_url(
+        self, grantee: iam.IGrantable, *, source_arn: str | None = None, source_account: str | None = None
+    ) -> iam.Grant:
+        """Lets `grantee` call the URL: both permissions, on the alias.
+
+        A call needs `lambda:InvokeFunctionUrl` and, since October 2025, `lambda:InvokeFunction` by way of the URL
+        (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html). Roles and users of this app get them in their own
+        policy; everyone else in the function's.
+
+        Args:
+            grantee: A role, user or group, a function (its role), an account, an organisation, or a service.
+            source_arn: For a service: the resource on whose behalf it may call, such as a distribution's ARN.
+            source_account: For a service: the account on whose behalf it may call.
+
+        Returns:
+            The grant of the first permission; the second stands beside it.
+
+        Raises:
+            ValueError: `URL_IS_PUBLIC` when the URL has auth type NONE; `GRANT_TO_EVERYONE` for `*`;
+                `GRANT_NEEDS_SOURCE` for a service without a source, which anyone could use as a confused deputy;
+                `GRANT_SOURCE_UNUSED` for a source beside something that is not a service; `GRANT_WITHOUT_EFFECT` when
+                nothing would have come of it.
+        """
+        if self.auth_type == lambda_.FunctionUrlAuthType.NONE:
+            raise ValueError(
+                f"URL_IS_PUBLIC: {self.node.path} has auth type NONE, so everyone may call it and a grant changes nothing. "
+                "Use auth_type=FunctionUrlAuthType.AWS_IAM, or remove the grant."
+            )
+        principal = _with_source(_reachable(grantee), source_arn, source_account)
+        grant = self.alias.grant_invoke_url(principal)
+        if not grant.success:
+            raise ValueError(
+                f"GRANT_WITHOUT_EFFECT: neither {_name(grantee)} nor the function could take the permission. Grant to a role, user, "
+                "account, organisation or service, on a function of this app."
+            )
+        return grant
+
+
+def _refuse_latest(alias: lambda_.IAlias) -> None:
+    resource = alias.node.default_child
+    if isinstance(resource, lambda_.CfnAlias) and resource.function_version == "$LATEST":
+        raise ValueError(
+            f"URL_ON_LATEST: {alias.node.path} points to $LATEST, which can neither be kept warm nor rolled back. "
+            "Point the alias to a published version: version=function.current_version"
+        )
+
+
+def _refuse_any_origin_with_credentials(cors: lambda_.FunctionUrlCorsOptions) -> None:
+    if cors.allow_credentials and "*" in (cors.allowed_origins or ["*"]):
+        raise ValueError(
+            "CORS_ANY_ORIGIN_WITH_CREDENTIALS: cors allows credentials from every origin; browsers refuse such an answer and it "
+            "would hand the caller's session to any page. Name the origins, or leave allow_credentials out."
+        )
+
+
+def _reachable(grantee: iam.IGrantable) -> iam.IGrantable:
+    """`grantee`, or its ARN where it is an imported role or user.
+
+    An imported role of another account, or one imported as immutable, takes no policy: CDK's grant then succeeds and does
+    nothing (seen on 2.275.0). The function's own policy can always name it.
+    """
+    principal = grantee.grant_principal
+    if not Construct.is_construct(principal) or Resource.is_owned_resource(cast("IConstruct", principal)):
+        return grantee
+    arns = principal.policy_fragment.principal_json.get("AWS") or []
+    return iam.ArnPrincipal(arns[0]) if arns else grantee
+
+
+def _with_source(grantee: iam.IGrantable, source_arn: str | None, source_account: str | None) -> iam.IGrantable:
+    principal = grantee.grant_principal
+    fragment = principal.policy_fragment
+    named = fragment.principal_json
+    if named.get("LiteralString") == ["*"] or (named.get("AWS") == ["*"] and not fragment.conditions):
+        raise ValueError(
+            "GRANT_TO_EVERYONE: the grantee is everyone (*). Grant to a role, an account or an organisation; for a public endpoint "
+            "say so with auth_type=FunctionUrlAuthType.NONE."
+        )
+    if "Service" not in named:
+        if source_arn is not None or source_account is not None:
+            raise ValueError(
+                f"GRANT_SOURCE_UNUSED: source_arn and source_account are for services; {_name(grantee)} is none. Leave them out."
+            )
+        return grantee
+    conditions: dict[str, dict[str, str]] = {}
+    if source_arn is not None:
+        conditions["ArnLike"] = {"aws:SourceArn": source_arn}
+    if source_account is not None:
+        conditions["StringEquals"] = {"aws:SourceAccount": source_account}
+    if not conditions and not fragment.conditions:
+        raise ValueError(
+            f"GRANT_NEEDS_SOURCE: {_name(grantee)} is a service, which acts for everyone who uses it. Say on whose behalf it may call: "
+            "source_arn=<the resource's ARN>, source_account=<your account>, or both."
+        )
+    if not conditions:
+        return grantee
+    return cast("iam.PrincipalBase", principal).with_conditions(conditions)
+
+
+def _name(grantee: iam.IGrantable) -> str:
+    if Construct.is_construct(grantee):
+        return cast("IConstruct", grantee).node.path
+    principal = grantee.grant_principal
+    if isinstance(principal, iam.ServicePrincipal):
+        return principal.service
+    return type(principal).__name__
