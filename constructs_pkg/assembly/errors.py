@@ -12,7 +12,7 @@ class UnresolvedIntrinsic(AssemblyError):
 
     Attributes:
         stack: Construct path of the stack in which the intrinsic stands.
-        resource: Logical id of the resource (or `Outputs`, `Conditions`) in which it stands.
+        resource: Logical id of the resource in which it stands, or `Outputs`, `Conditions`, `Parameters`.
         property_path: Where in it, dotted, for example `Environment.Variables.TABLE`.
         intrinsic: The intrinsic, for example `Fn::GetAtt Custom.Value`.
     """
