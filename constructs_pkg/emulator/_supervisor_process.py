@@ -1,0 +1,150 @@
+"""The supervisor's own program. It is run by path, by a bare interpreter, and imports the standard library alone.
+
+It starts every process of the emulator, each in a group of its own, and holds one end of a socket. When that socket ends, for
+whatever reason (Ctrl-C, SIGKILL, a crash), it kills the groups, removes the folders and leaves. Nothing survives the emulator.
+
+Requests, one JSON document a line: {"spawn": id, "argv", "env", "cwd"} with two file descriptors (stdout, stderr) as ancillary
+data; {"kill": id}; {"own": folder}; {"remove": folder}. Answers: {"started": id, "pid"}, {"failed": id, "reason"}, {"exited": id, "status"}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import Any
+
+READ_BYTES = 65_536
+FDS_PER_MESSAGE = 16
+
+
+class Supervisor:
+    """The processes and folders of one emulator."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self.control = control
+        self.children: dict[int, subprocess.Popen[bytes]] = {}  # id -> process
+        self.folders: list[str] = []
+        self.descriptors: list[int] = []
+        self.buffer = b""
+
+    def run(self) -> None:
+        """Serves until the emulator is gone."""
+        wake_read, wake_write = socket.socketpair()
+        wake_write.setblocking(False)
+        signal.set_wakeup_fd(wake_write.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        stopping = []
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: stopping.append(True))
+        selector = selectors.DefaultSelector()
+        selector.register(self.control, selectors.EVENT_READ, "control")
+        selector.register(wake_read, selectors.EVENT_READ, "wake")
+        while not stopping:
+            for key, _ in selector.select():
+                if key.data == "wake":
+                    wake_read.recv(READ_BYTES)
+                    self.reap()
+                elif not self.read():
+                    return
+
+    def read(self) -> bool:
+        """Takes what the emulator sent; False once it is gone."""
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self.control, READ_BYTES, FDS_PER_MESSAGE)
+        except ConnectionError:
+            return False
+        self.descriptors += descriptors
+        if not data:
+            return False
+        *lines, self.buffer = (self.buffer + data).split(b"\n")
+        for line in lines:
+            self.obey(json.loads(line))
+        return True
+
+    def obey(self, message: dict[str, Any]) -> None:
+        """One request of the emulator."""
+        if "spawn" in message:
+            self.spawn(message["spawn"], message["argv"], message["env"], message["cwd"])
+        elif "kill" in message:
+            child = self.children.get(message["kill"])
+            if child is not None:
+                kill_group(child.pid)
+        elif "own" in message:
+            self.folders.append(message["own"])
+        elif "remove" in message:
+            shutil.rmtree(message["remove"], ignore_errors=True)
+
+    def spawn(self, name: int, argv: list[str], environment: dict[str, str], cwd: str) -> None:
+        """Starts a process in a session, and so in a group, of its own."""
+        stdout, stderr = self.descriptors[:2]
+        del self.descriptors[:2]
+        try:
+            child = subprocess.Popen(
+                argv, env=environment, cwd=cwd, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True
+            )
+        except OSError as error:
+            self.say({"failed": name, "reason": f"{argv[0]}: {error.strerror or error}"})
+        else:
+            self.children[name] = child
+            self.say({"started": name, "pid": child.pid})
+        finally:
+            os.close(stdout)
+            os.close(stderr)
+
+    def reap(self) -> None:
+        """Tells of the processes that ended, and ends what they left in their groups."""
+        for name, child in list(self.children.items()):
+            status = child.poll()
+            if status is not None:
+                del self.children[name]
+                kill_group(child.pid)
+                self.say({"exited": name, "status": status})
+
+    def say(self, message: dict[str, Any]) -> None:
+        """Tells the emulator; when it is gone, the loop will notice by itself."""
+        try:
+            self.control.sendall(json.dumps(message).encode() + b"\n")
+        except OSError:
+            return
+
+    def clean(self) -> None:
+        """Ends everything."""
+        for child in self.children.values():
+            kill_group(child.pid)
+        deadline = time.monotonic() + 5
+        for child in self.children.values():
+            try:
+                child.wait(timeout=max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                continue
+        for folder in self.folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def kill_group(pid: int) -> None:
+    """Kills a process group, if anything of it is left."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def main() -> int:
+    """Runs on the socket that is standard input."""
+    supervisor = Supervisor(socket.socket(fileno=os.dup(0)))
+    try:
+        supervisor.run()
+    finally:
+        supervisor.clean()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,213 @@
+"""Which environment an invocation gets: a warm one, a new one, or none (throttled).
+
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html,
+https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from constructs_pkg.emulator.environment import Environment, InitFailed, State
+from constructs_pkg.emulator.invocation import FunctionError, Invocation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+ACCOUNT_CONCURRENCY = 1000
+"""Default quota of an account: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
+
+FINISHING_SECONDS = 0.1
+"""How long an invocation waits for an environment that has just answered, before another is started or the caller is throttled.
+
+Between the end of a response and the runtime's next /next lie some hundred microseconds. On AWS the way back to the caller is
+longer than that; here a caller could be back first, and would see a cold start, or a 429, that it never sees there.
+"""
+
+
+class Throttled(Exception):
+    """No concurrency is left. `reason` is AWS's: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class AccountConcurrency:
+    """The invocations of an account, counted."""
+
+    def __init__(self, limit: int = ACCOUNT_CONCURRENCY) -> None:
+        self.limit = limit
+        self.in_use = 0
+
+
+class FunctionConcurrency:
+    """The environments of one function: of all its versions, since reserved concurrency is the function's."""
+
+    def __init__(
+        self,
+        *,
+        reserved: int | None,
+        account: AccountConcurrency,
+        make: Callable[[str, bool, Callable[[Environment], None]], Environment],
+        log: Callable[[str], None],
+    ) -> None:
+        """
+        Args:
+            reserved: Reserved concurrent executions, or None.
+            account: The account's count.
+            make: Makes an environment, not yet started: of a version, provisioned or not, with whom to tell of changes.
+            log: Takes log lines.
+        """
+        self.reserved = reserved
+        self.in_use = 0
+        self.throttles = 0
+        self.spillovers = 0
+        self.cold_starts = 0
+        self._account = account
+        self._make = make
+        self._log = log
+        self._provisioned: dict[str, int] = {}
+        self._environments: dict[str, list[Environment]] = {}
+        self._charged: set[Environment] = set()
+        self._changed = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    def environments(self) -> Iterable[Environment]:
+        """All that live."""
+        return [environment for pool in self._environments.values() for environment in pool]
+
+    async def provision(self, version: str, count: int) -> None:
+        """Warms a version's provisioned environments. One that fails is told of in the log and tried again at the next call."""
+        self._provisioned[version] = max(count, self._provisioned.get(version, 0))
+        missing = self._provisioned[version] - sum(environment.provisioned for environment in self._pool(version))
+        await asyncio.gather(*(self._warm(version) for _ in range(missing)))
+
+    async def invoke(self, version: str, invocation: Invocation) -> None:
+        """Runs an invocation. Returns once it is handed over, or has failed already (its sink knows).
+
+        Raises:
+            Throttled: no concurrency is left.
+        """
+        environment = await self._acquire(version)
+        if environment.state is State.INIT:
+            try:
+                await environment.start()
+            except InitFailed as failed:
+                self._forget(version, environment)
+                message = f"RequestId: {invocation.request_id} {failed.error.message}"
+                error = failed.error
+                if error.error_type.startswith(("Runtime.ExitError", "Sandbox.", "Runtime.InvalidEntrypoint")):
+                    error = FunctionError.of_platform(error.error_type, message)
+                invocation.fail(error)
+                return
+            except BaseException:
+                self._forget(version, environment)
+                await environment.close()
+                raise
+        if environment.state is not State.IDLE:  # it ended in the moment after its first /next
+            message = f"RequestId: {invocation.request_id} Error: Runtime exited without providing a reason"
+            invocation.fail(FunctionError.of_platform("Runtime.ExitError", message))
+            return
+        environment.run(invocation)
+
+    async def _acquire(self, version: str) -> Environment:
+        """A warm environment or a new one, charged to the function and the account."""
+        loop = asyncio.get_running_loop()
+        patience = loop.time() + FINISHING_SECONDS
+        while True:
+            full = self._full()
+            environment = None if full else self._idle(version)
+            if environment is None:
+                finishing = any(
+                    environment.state is State.FINISHING for environment in (self.environments() if full else self._pool(version))
+                )
+                if finishing and loop.time() < patience:
+                    await self._wait_for_change(patience - loop.time())
+                    continue
+                if full:
+                    self.throttles += 1
+                    raise Throttled(full)
+                environment = self._new(version)
+            self.in_use += 1
+            self._account.in_use += 1
+            self._charged.add(environment)
+            return environment
+
+    def _full(self) -> str | None:
+        if self.reserved is not None and self.in_use >= self.reserved:
+            return "ReservedFunctionConcurrentInvocationLimitExceeded"
+        if self._account.in_use >= self._account.limit:
+            return "ConcurrentInvocationLimitExceeded"
+        return None
+
+    def _idle(self, version: str) -> Environment | None:
+        """The provisioned ones first, and of the others the one used last, so that the rest may rest."""
+        idle = [
+            environment
+            for environment in self._pool(version)
+            if environment.state is State.IDLE and environment not in self._charged
+        ]
+        return next((environment for environment in idle if environment.provisioned), idle[-1] if idle else None)
+
+    def _new(self, version: str) -> Environment:
+        if self._provisioned.get(version):
+            self.spillovers += 1
+        self.cold_starts += 1
+        environment = self._make(version, False, lambda changed: self._on_change(version, changed))
+        self._pool(version).append(environment)
+        return environment
+
+    async def _warm(self, version: str) -> None:
+        environment = self._make(version, True, lambda changed: self._on_change(version, changed))
+        self._pool(version).append(environment)
+        try:
+            await environment.start()
+        except InitFailed:
+            self._forget(version, environment)
+        self._changed.set()
+
+    async def _wait_for_change(self, seconds: float) -> None:
+        self._changed.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    def _on_change(self, version: str, environment: Environment) -> None:
+        if environment.state in (State.IDLE, State.DEAD):
+            self._discharge(environment)
+        if environment.state is State.DEAD:
+            self._forget(version, environment)
+            if environment.provisioned and not self._closed:
+                task = asyncio.get_running_loop().create_task(self.provision(version, 0))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+        self._changed.set()
+
+    def _discharge(self, environment: Environment) -> None:
+        if environment in self._charged and environment.invocation is None:
+            self._charged.discard(environment)
+            self.in_use -= 1
+            self._account.in_use -= 1
+
+    def _forget(self, version: str, environment: Environment) -> None:
+        self._discharge(environment)
+        pool = self._pool(version)
+        if environment in pool:
+            pool.remove(environment)
+        self._changed.set()
+
+    def _pool(self, version: str) -> list[Environment]:
+        return self._environments.setdefault(version, [])
+
+    async def close(self) -> None:
+        """Ends every environment."""
+        self._closed = True
+        for task in list(self._tasks):
+            task.cancel()
+        for environment in list(self.environments()):
+            await environment.close()

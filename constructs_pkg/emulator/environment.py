@@ -1,0 +1,256 @@
+"""One execution environment: a process group with Lambda's variables and folders, and the Runtime API it talks to.
+
+Its life: init (until the first /next), then idle, busy and, between the end of a response and the runtime's next /next,
+finishing. It dies of a failed init, an exit, a timeout, or the emulator's end.
+Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from constructs_pkg.emulator.invocation import FunctionError, Invocation
+from constructs_pkg.emulator.runtime_api import RuntimeApi
+from constructs_pkg.emulator.supervisor import SpawnFailed, SupervisedProcess, Supervisor
+from constructs_pkg.emulator.variables import Places, Surroundings, environment_variables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from constructs_pkg.emulator.functions import Function
+
+INIT_SECONDS = 10.0
+"""Lambda's limit on an on-demand environment's init phase."""
+
+PROVISIONED_INIT_SECONDS = 130.0
+"""The same for a provisioned environment, or the function's timeout where that is longer."""
+
+
+class State(enum.Enum):
+    """Where an environment is in its life."""
+
+    INIT = "init"
+    IDLE = "idle"
+    BUSY = "busy"
+    FINISHING = "finishing"
+    DEAD = "dead"
+
+
+class InitFailed(Exception):
+    """An environment could not be brought to its first /next."""
+
+    def __init__(self, error: FunctionError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All that is needed to start an environment of a function."""
+
+    function: Function
+    argv: tuple[str, ...]
+    task: Path
+    opt: Path
+    runtime: Path
+    pycache: Path
+    surroundings: Surroundings
+    init_seconds: float = INIT_SECONDS
+
+
+class Environment:
+    """One execution environment."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        supervisor: Supervisor,
+        *,
+        version: str,
+        provisioned: bool,
+        log: Callable[[str], None],
+        on_change: Callable[[Environment], None],
+    ) -> None:
+        """
+        Args:
+            plan: What to start.
+            supervisor: Who starts it.
+            version: Version of the function, `$LATEST` or a number.
+            provisioned: Whether it is one of an alias' provisioned environments.
+            log: Takes the function's log lines and the platform's.
+            on_change: Told when the environment is idle, finishing or dead.
+        """
+        self.provisioned = provisioned
+        self.state = State.INIT
+        self.invocation: Invocation | None = None
+        self.process: SupervisedProcess | None = None
+        self._plan = plan
+        self._supervisor = supervisor
+        self._version = version
+        self._log = log
+        self._on_change = on_change
+        self._api = RuntimeApi(self, on_error=log)
+        self._ready: asyncio.Future[None] | None = None
+        self._init_error: FunctionError | None = None
+        self._timeout: asyncio.TimerHandle | None = None
+        self._folder: Path | None = None
+
+    async def start(self) -> None:
+        """Runs the init phase, bounded.
+
+        Raises:
+            InitFailed: with the error as Lambda reports it. The environment is dead then.
+        """
+        loop = asyncio.get_running_loop()
+        started = time.monotonic()
+        self._ready = loop.create_future()
+        limit = self._plan.init_seconds
+        if self.provisioned:
+            limit = max(limit, PROVISIONED_INIT_SECONDS, self._plan.function.timeout_seconds)
+        try:
+            async with asyncio.timeout(limit):
+                await self._spawn()
+                await self._ready
+        except TimeoutError:
+            error = FunctionError.of_platform("Sandbox.Timedout", f"Error: Init timed out after {limit:.2f} seconds")
+        except SpawnFailed as failure:
+            error = FunctionError.of_platform("Runtime.InvalidEntrypoint", f"Error: {failure}")
+        except InitFailed as failed:
+            error = failed.error
+        else:
+            self._log(f"INIT_REPORT Init Duration: {(time.monotonic() - started) * 1000:.2f} ms Phase: init Status: success")
+            return
+        self._log(f"INIT_REPORT Init failed: {error.error_type}: {error.message}")
+        await self.close()
+        raise InitFailed(error)
+
+    async def _spawn(self) -> None:
+        plan, supervisor = self._plan, self._supervisor
+        port = await self._api.bind()
+        name = f"env-{uuid4().hex[:12]}"
+        self._folder = supervisor.folder / name
+        places = Places(task=plan.task, opt=plan.opt, runtime=plan.runtime, tmp=self._folder / "tmp", home=self._folder / "home")
+        for folder in (self._folder, places.tmp, places.home):
+            folder.mkdir()
+        variables = environment_variables(
+            plan.function,
+            version=self._version,
+            initialization_type="provisioned-concurrency" if self.provisioned else "on-demand",
+            runtime_api=f"127.0.0.1:{port}",
+            log_stream=f"{datetime.now(UTC):%Y/%m/%d}/[{self._version}]{uuid4().hex}",
+            places=places,
+            surroundings=plan.surroundings,
+            pycache=plan.pycache,
+        )
+        self.process = await supervisor.spawn(
+            [places.real(argument) for argument in plan.argv],
+            env=variables,
+            cwd=plan.task,
+            on_line=self._log,
+            on_exit=self._on_exit,
+        )
+
+    def run(self, invocation: Invocation) -> None:
+        """Hands an invocation to this idle environment. The function's timeout begins now."""
+        assert self.state is State.IDLE
+        loop = asyncio.get_running_loop()
+        timeout = self._plan.function.timeout_seconds
+        self.state = State.BUSY
+        self.invocation = invocation
+        invocation.started_at = time.monotonic()
+        invocation.deadline_ms = int((time.time() + timeout) * 1000)
+        self._timeout = loop.call_later(timeout, self._on_timeout, invocation)
+        self._log(f"START RequestId: {invocation.request_id} Version: {self._version}")
+        self._api.deliver(invocation)
+
+    # What the Runtime API tells.
+
+    def on_next(self) -> None:
+        """The runtime waits for an invocation: init is over, or the last invocation wholly is."""
+        if self.state is State.INIT:
+            self.state = State.IDLE
+            if self._ready is not None and not self._ready.done():
+                self._ready.set_result(None)
+        elif self.state is State.FINISHING:
+            self.state = State.IDLE
+            self._on_change(self)
+
+    def on_response_over(self, invocation: Invocation) -> None:
+        """The runtime has answered. It may still have work before its next /next."""
+        if self._timeout is not None:
+            self._timeout.cancel()
+            self._timeout = None
+        self.invocation = None
+        self._report(invocation)
+        if self.state is State.BUSY:
+            self.state = State.FINISHING
+            self._on_change(self)
+
+    def on_init_error(self, error: FunctionError) -> None:
+        """The runtime says why it cannot start; it exits next."""
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_exception(InitFailed(error))
+
+    # What ends it.
+
+    def _on_timeout(self, invocation: Invocation) -> None:
+        seconds = self._plan.function.timeout_seconds
+        message = f"RequestId: {invocation.request_id} Error: Task timed out after {seconds:.2f} seconds"
+        self._log(f"{invocation.request_id} Task timed out after {seconds:.2f} seconds")
+        self._die(FunctionError.of_platform("Sandbox.Timedout", message))
+
+    def _on_exit(self, process: SupervisedProcess) -> None:
+        if self._ready is not None and not self._ready.done():
+            message = f"Error: {process.describe_exit()}"
+            self._ready.set_exception(InitFailed(FunctionError.of_platform("Runtime.ExitError", message)))
+            return
+        request_id = self.invocation.request_id if self.invocation is not None else ""
+        if self.state is not State.DEAD:
+            message = f"RequestId: {request_id} Error: {process.describe_exit()}"
+            self._log(message)
+            self._die(FunctionError.of_platform("Runtime.ExitError", message))
+
+    def _die(self, error: FunctionError) -> None:
+        """Ends the environment, and with it what it was doing."""
+        invocation, self.invocation = self.invocation, None
+        if self._timeout is not None:
+            self._timeout.cancel()
+            self._timeout = None
+        self._release()
+        if invocation is not None:
+            invocation.fail(error)
+            self._report(invocation)
+        self._on_change(self)
+        asyncio.get_running_loop().create_task(self._api.close())
+
+    def _release(self) -> None:
+        self.state = State.DEAD
+        if self.process is not None:
+            self.process.kill()
+        if self._folder is not None:
+            self._supervisor.remove(self._folder)
+            self._folder = None
+
+    async def close(self) -> None:
+        """Ends the environment in silence."""
+        self._release()
+        await self._api.close()
+
+    def _report(self, invocation: Invocation) -> None:
+        duration = (time.monotonic() - invocation.started_at) * 1000
+        first = (
+            f" Time To First Byte: {(invocation.first_byte_at - invocation.started_at) * 1000:.2f} ms"
+            if invocation.responding
+            else ""
+        )
+        self._log(
+            f"REPORT RequestId: {invocation.request_id} Duration: {duration:.2f} ms "
+            f"Memory Size: {self._plan.function.memory_mb} MB{first} Produced Bytes: {invocation.produced_bytes}"
+        )

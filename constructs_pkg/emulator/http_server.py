@@ -1,0 +1,397 @@
+"""HTTP/1.1 servers on loopback: h11 parses and frames, asyncio moves bytes. The only file here that listens.
+
+Two kinds of connection: `HttpConnection` hands over each event as it comes (the Runtime API, whose bodies are streams), and
+`ExchangeConnection` waits for the whole request, as Lambda's own endpoints do, and then lets a coroutine answer it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import h11
+
+Headers = Sequence[tuple[str, str]]
+
+LOOPBACK = "127.0.0.1"
+MAX_HEADER_BYTES = 65_536
+"""Longest request head. Lambda refuses far shorter ones; this bound only keeps memory flat."""
+
+HIGH_WATER_BYTES = 262_144
+"""Unsent bytes of one connection from which its source is paused."""
+
+
+class PortInUse(OSError):
+    """The port that was asked for is taken."""
+
+
+class HttpConnection(asyncio.Protocol):
+    """One connection. Subclasses say what happens at each event; nothing here waits."""
+
+    def __init__(self, server: HttpServer) -> None:
+        self.server = server
+        self.transport: asyncio.Transport | None = None
+        self.peer = ""
+        self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEADER_BYTES)
+        self._out: list[bytes] = []
+        self._body_allowed = True
+        self._method = b""
+
+    # What a subclass answers to.
+
+    def on_request(self, request: h11.Request) -> None:
+        """A request's head is here."""
+        raise NotImplementedError
+
+    def on_data(self, data: bytes) -> None:
+        """A piece of the request's body is here."""
+        raise NotImplementedError
+
+    def on_end(self, trailers: Sequence[tuple[bytes, bytes]]) -> None:
+        """The request is whole."""
+        raise NotImplementedError
+
+    def on_events_done(self) -> None:
+        """Everything that one read from the socket brought has been handed over."""
+
+    def on_lost(self) -> None:
+        """The peer is gone, whatever was under way."""
+
+    # What a subclass says.
+
+    def send_head(self, status: int, headers: Headers) -> None:
+        """Queues a response's head.
+
+        Raises:
+            h11.LocalProtocolError: a header that HTTP does not allow.
+        """
+        response = h11.Response(status_code=status, headers=[(n.encode("latin-1"), v.encode("latin-1")) for n, v in headers])
+        self._body_allowed = self._method != b"HEAD" and status not in (204, 304)
+        self._push(self._h11.send(response))
+
+    def send_data(self, data: bytes) -> None:
+        """Queues a piece of the response's body: one HTTP chunk where the response is chunked."""
+        if self._body_allowed and data:
+            self._push(self._h11.send(h11.Data(data=data)))
+
+    def send_end(self) -> None:
+        """Queues the response's end, sends it, and takes up the next request of the connection."""
+        self._push(self._h11.send(h11.EndOfMessage()))
+        self.flush()
+        if self._h11.our_state is h11.MUST_CLOSE:
+            self.close()
+        elif self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE:
+            self._h11.start_next_cycle()
+            if self._h11.trailing_data[0]:
+                asyncio.get_running_loop().call_soon(self._events)
+
+    def flush(self) -> None:
+        """Sends what is queued, in one write."""
+        if self._out and self.transport is not None:
+            data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+            self._out.clear()
+            self.transport.write(data)
+
+    def close(self) -> None:
+        """Closes after what was sent has left."""
+        if self.transport is not None:
+            self.transport.close()
+
+    def cut(self) -> None:
+        """Sends what is queued and ends the connection without ending the response: no client can take it for complete."""
+        self.flush()
+        self.close()
+
+    @property
+    def request_complete(self) -> bool:
+        """Whether the whole request has been read."""
+        return self._h11.their_state in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is under way."""
+        return self._h11.our_state is h11.IDLE
+
+    # asyncio's side.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio.Protocol."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+        peer = transport.get_extra_info("peername")
+        self.peer = peer[0] if peer else LOOPBACK
+        self.server.connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol."""
+        self._h11.receive_data(data)
+        self._events()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio.Protocol."""
+        del exc
+        self.transport = None
+        self.server.connections.discard(self)
+        self.on_lost()
+
+    def _push(self, data: bytes | None) -> None:
+        if data:
+            self._out.append(data)
+
+    def _events(self) -> None:
+        try:
+            while True:
+                event = self._h11.next_event()
+                if event is h11.NEED_DATA or event is h11.PAUSED:
+                    break
+                if isinstance(event, h11.Data):
+                    self.on_data(bytes(event.data))
+                elif isinstance(event, h11.Request):
+                    self._method = event.method
+                    if self._h11.they_are_waiting_for_100_continue:
+                        self._push(self._h11.send(h11.InformationalResponse(status_code=100, headers=[])))
+                        self.flush()
+                    self.on_request(event)
+                elif isinstance(event, h11.EndOfMessage):
+                    self.on_end(list(event.headers))
+                else:
+                    self.close()
+                    break
+        except h11.RemoteProtocolError as error:
+            self._refuse_bytes(error)
+        self.on_events_done()
+
+    def _refuse_bytes(self, error: h11.RemoteProtocolError) -> None:
+        if self._h11.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            status = error.error_status_hint
+            self.send_head(status, [("Content-Length", "0"), ("Connection", "close")])
+            self.send_end()
+        self.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpRequest:
+    """A whole request, as it stood on the wire.
+
+    Attributes:
+        method: `POST`.
+        raw_path: Percent-encoded, without the query.
+        raw_query: What followed the `?`, or empty.
+        headers: Name and value pairs as received, names in the caller's case, repeated ones kept.
+        body: The whole body, chunked or not.
+        peer: The caller's address.
+    """
+
+    method: str
+    raw_path: str
+    raw_query: str
+    headers: Headers
+    body: bytes
+    peer: str
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header; the name's case does not matter."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+
+class Exchange:
+    """One request and the answer to it, as a front sees them."""
+
+    def __init__(self, connection: ExchangeConnection, request: HttpRequest, *, too_large: bool) -> None:
+        self.request = request
+        self.too_large = too_large
+        self.on_lost: Callable[[], None] | None = None
+        self.on_pause: Callable[[], None] | None = None
+        self.on_resume: Callable[[], None] | None = None
+        self.started = False
+        self.over = asyncio.Event()
+        self._connection: ExchangeConnection | None = connection
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is still somebody to answer."""
+        return self._connection is not None
+
+    def start(self, status: int, headers: Headers) -> None:
+        """Queues the head. A response without Content-Length is chunked."""
+        if self._connection is not None:
+            self._connection.send_head(status, headers)
+        self.started = True
+
+    def write(self, data: bytes) -> None:
+        """Queues a chunk."""
+        if self._connection is not None:
+            self._connection.send_data(data)
+
+    def flush(self) -> None:
+        """Sends what is queued."""
+        if self._connection is not None:
+            self._connection.flush()
+
+    def end(self) -> None:
+        """The response is complete."""
+        connection, self._connection = self._connection, None
+        self.over.set()
+        if connection is not None:
+            connection.exchange = None
+            connection.send_end()
+
+    def cut(self) -> None:
+        """The response stays incomplete, and the caller can tell."""
+        connection, self._connection = self._connection, None
+        self.over.set()
+        if connection is not None:
+            connection.exchange = None
+            connection.cut()
+
+    def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """A whole response at once."""
+        self.start(status, [*headers, ("Content-Length", str(len(body)))])
+        self.write(body)
+        self.end()
+
+    def lose(self) -> None:
+        """The caller is gone."""
+        self._connection = None
+        self.over.set()
+        if self.on_lost is not None:
+            self.on_lost()
+
+
+Handler = Callable[[Exchange], Awaitable[None]]
+
+
+class ExchangeConnection(HttpConnection):
+    """Collects a request, then has it answered by the server's handler."""
+
+    def __init__(self, server: HttpServer, handler: Handler, max_body_bytes: int) -> None:
+        super().__init__(server)
+        self.exchange: Exchange | None = None
+        self._handler = handler
+        self._max_body_bytes = max_body_bytes
+        self._head: h11.Request | None = None
+        self._body: list[bytes] = []
+        self._size = 0
+
+    def on_request(self, request: h11.Request) -> None:
+        """See HttpConnection."""
+        self._head, self._body, self._size = request, [], 0
+
+    def on_data(self, data: bytes) -> None:
+        """See HttpConnection."""
+        self._size += len(data)
+        if self._size <= self._max_body_bytes:
+            self._body.append(data)
+
+    def on_end(self, trailers: Sequence[tuple[bytes, bytes]]) -> None:
+        """See HttpConnection."""
+        del trailers
+        head = self._head
+        assert head is not None
+        raw_path, _, raw_query = head.target.decode("latin-1").partition("?")
+        request = HttpRequest(
+            method=head.method.decode("latin-1"),
+            raw_path=raw_path,
+            raw_query=raw_query,
+            headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers.raw_items()],
+            body=b"".join(self._body),
+            peer=self.peer,
+        )
+        self._head, self._body = None, []
+        self.exchange = Exchange(self, request, too_large=self._size > self._max_body_bytes)
+        self.server.answer(self.exchange, self._handler)
+
+    def on_lost(self) -> None:
+        """See HttpConnection."""
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.lose()
+
+    def pause_writing(self) -> None:
+        """See asyncio.Protocol."""
+        if self.exchange is not None and self.exchange.on_pause is not None:
+            self.exchange.on_pause()
+
+    def resume_writing(self) -> None:
+        """See asyncio.Protocol."""
+        if self.exchange is not None and self.exchange.on_resume is not None:
+            self.exchange.on_resume()
+
+
+class HttpServer:
+    """One listening port and its connections."""
+
+    def __init__(self, make_connection: Callable[[HttpServer], HttpConnection], *, on_error: Callable[[str], None]) -> None:
+        """
+        Args:
+            make_connection: Makes the protocol object of a new connection.
+            on_error: Told in one line when a handler fails, which is this package's own fault.
+        """
+        self.connections: set[HttpConnection] = set()
+        self.port = 0
+        self._make_connection = make_connection
+        self._on_error = on_error
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    def for_exchanges(cls, handler: Handler, *, max_body_bytes: int, on_error: Callable[[str], None]) -> HttpServer:
+        """A server whose every request is answered by a coroutine."""
+        return cls(lambda server: ExchangeConnection(server, handler, max_body_bytes), on_error=on_error)
+
+    async def bind(self, port: int = 0) -> int:
+        """Takes a port of 127.0.0.1 and listens; 0 takes a free one. Returns the port.
+
+        Raises:
+            PortInUse: the port is taken.
+        """
+        loop = asyncio.get_running_loop()
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((LOOPBACK, port))
+            self._server = await loop.create_server(lambda: self._make_connection(self), sock=sock, backlog=1024)
+        except OSError as error:
+            sock.close()
+            if error.errno == errno.EADDRINUSE:
+                raise PortInUse(
+                    error.errno,
+                    f"PORT_IN_USE: port {port} of {LOOPBACK} is taken; stop what listens there, or give another --port",
+                ) from error
+            raise
+        self.port = sock.getsockname()[1]
+        return self.port
+
+    def answer(self, exchange: Exchange, handler: Handler) -> None:
+        """Runs a handler for an exchange, and answers 500 where it fails."""
+        task = asyncio.get_running_loop().create_task(self._answer(exchange, handler))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, exchange: Exchange, handler: Handler) -> None:
+        try:
+            await handler(exchange)
+        except Exception as error:  # noqa: BLE001 - the last resort of a server: told, and answered
+            self._on_error(f"EMULATOR_FAULT: {type(error).__name__}: {error}")
+            if exchange.started:
+                exchange.cut()
+            else:
+                body = b'{"Message":"Internal Server Error"}'
+                exchange.respond(500, [("Content-Type", "application/json")], body)
+
+    async def close(self) -> None:
+        """Stops listening and drops every connection."""
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+        for task in list(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=5)

@@ -1,0 +1,258 @@
+"""Starts processes through a supervisor that outlives the emulator just long enough to clean up after it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+MAX_LINE_BYTES = 262_144
+"""Longest log line of a function that is kept in one piece; CloudWatch's limit on an event."""
+
+STOP_SECONDS = 10.0
+"""How long the supervisor may take to end everything."""
+
+_PROGRAM = Path(__file__).with_name("_supervisor_process.py")
+
+
+class SpawnFailed(Exception):
+    """A process could not be started. The text says which and why."""
+
+
+def base_interpreter() -> str:
+    """The interpreter under this one: itself, or the one that its virtual environment was made from."""
+    return str(getattr(sys, "_base_executable", None) or sys.executable)
+
+
+class SupervisedProcess:
+    """One process, and with it its group."""
+
+    def __init__(self, supervisor: Supervisor, number: int) -> None:
+        self.pid = 0
+        self.status: int | None = None
+        self.exited = asyncio.Event()
+        self._supervisor = supervisor
+        self._number = number
+        self._outputs: list[asyncio.ReadTransport] = []
+
+    def kill(self) -> None:
+        """Kills the whole group at once."""
+        if self.status is None:
+            self._supervisor.say({"kill": self._number})
+
+    def describe_exit(self) -> str:
+        """How it ended, in the words that Lambda uses."""
+        status = self.status or 0
+        if status > 0:
+            return f"Runtime exited with error: exit status {status}"
+        if status < 0:
+            return f"Runtime exited with error: signal: {signal.Signals(-status).name}"
+        return "Runtime exited without providing a reason"
+
+
+class Supervisor:
+    """The emulator's end of the supervisor, and the folder that everything private lives in."""
+
+    def __init__(self, *, on_lost: Callable[[], None]) -> None:
+        """
+        Args:
+            on_lost: Told when the supervisor itself is gone though it was not stopped.
+        """
+        self.folder = Path()
+        self._on_lost = on_lost
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._processes: dict[int, SupervisedProcess] = {}
+        self._started: dict[int, asyncio.Future[int]] = {}
+        self._last = 0
+        self._queue: list[tuple[bytes, list[int]]] = []
+
+    async def start(self) -> None:
+        """Starts the supervisor and gives it a folder to keep."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: ASYNC220 - before anything is served
+                [base_interpreter(), "-I", "-S", str(_PROGRAM)],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                env={},
+                cwd="/",
+                start_new_session=True,
+            )
+        ours.setblocking(False)
+        self._control = ours
+        # The real path: on macOS the temporary folder is behind a link, and functions compare paths.
+        self.folder = Path(tempfile.mkdtemp(prefix="streaming-lambda-")).resolve()  # noqa: ASYNC240 - one look
+        self.say({"own": str(self.folder)})
+        self._reader = asyncio.get_running_loop().create_task(self._read(ours))
+
+    async def stop(self) -> None:
+        """Ends every process, removes the folder, and waits until that is done."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.cancel()
+            await asyncio.wait([reader])
+        control, self._control = self._control, None
+        if control is not None:
+            loop = asyncio.get_running_loop()
+            loop.remove_writer(control)
+            control.close()
+        process, self._process = self._process, None
+        if process is not None:
+            try:
+                await asyncio.to_thread(process.wait, STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    async def spawn(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        on_line: Callable[[str], None],
+        on_exit: Callable[[SupervisedProcess], None],
+    ) -> SupervisedProcess:
+        """Starts a process whose output is handed over line by line.
+
+        Raises:
+            SpawnFailed: it could not be started.
+        """
+        loop = asyncio.get_running_loop()
+        self._last += 1
+        number = self._last
+        process = SupervisedProcess(self, number)
+        read_out, write_out = os.pipe()
+        read_err, write_err = os.pipe()
+        self._processes[number] = process
+        started: asyncio.Future[int] = loop.create_future()
+        self._started[number] = started
+        for descriptor in (read_out, read_err):
+            pipe = os.fdopen(descriptor, "rb", buffering=0)
+            transport, _ = await loop.connect_read_pipe(lambda: _Lines(on_line), pipe)
+            process._outputs.append(transport)
+        message = {"spawn": number, "argv": list(argv), "env": dict(env), "cwd": str(cwd)}
+        self.say(message, [write_out, write_err])
+        try:
+            process.pid = await started
+        except BaseException:
+            self._processes.pop(number, None)
+            for output in process._outputs:
+                output.close()
+            raise
+        if process.status is None:
+            loop.create_task(self._tell_exit(process, on_exit))  # noqa: RUF006 - it lives as long as the process
+        else:
+            on_exit(process)
+        return process
+
+    async def _tell_exit(self, process: SupervisedProcess, on_exit: Callable[[SupervisedProcess], None]) -> None:
+        await process.exited.wait()
+        on_exit(process)
+
+    def remove(self, folder: Path) -> None:
+        """Removes a private folder; the supervisor does it, aside from the emulator's loop."""
+        self.say({"remove": str(folder)})
+
+    def say(self, message: Mapping[str, object], descriptors: Sequence[int] = ()) -> None:
+        """Sends a request. The descriptors are the supervisor's from here on."""
+        if self._control is None:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            return
+        self._queue.append((json.dumps(message).encode() + b"\n", list(descriptors)))
+        self._send()
+
+    def _send(self) -> None:
+        control = self._control
+        if control is None:
+            return
+        loop = asyncio.get_running_loop()
+        while self._queue:
+            data, descriptors = self._queue[0]
+            try:
+                sent = socket.send_fds(control, [data], descriptors) if descriptors else control.send(data)
+            except BlockingIOError:
+                loop.add_writer(control, self._send)
+                return
+            except OSError:
+                self._queue.clear()
+                return
+            for descriptor in descriptors:
+                os.close(descriptor)
+            if sent < len(data):
+                self._queue[0] = (data[sent:], [])
+            else:
+                self._queue.pop(0)
+        loop.remove_writer(control)
+
+    async def _read(self, control: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        buffer = b""
+        while data := await loop.sock_recv(control, 65_536):
+            *lines, buffer = (buffer + data).split(b"\n")
+            for line in lines:
+                self._hear(json.loads(line))
+        for started in self._started.values():
+            if not started.done():
+                started.set_exception(SpawnFailed("SUPERVISOR_LOST: the emulator's supervisor is gone; start the emulator again"))
+        self._on_lost()
+
+    def _hear(self, message: dict[str, object]) -> None:
+        if "started" in message:
+            number = _integer(message["started"])
+            started = self._started.pop(number)
+            if started.done():  # whoever asked for it has given up
+                self.say({"kill": number})
+            else:
+                started.set_result(_integer(message["pid"]))
+        elif "failed" in message:
+            number = _integer(message["failed"])
+            started = self._started.pop(number)
+            if not started.done():
+                started.set_exception(SpawnFailed(str(message["reason"])))
+        else:
+            process = self._processes.pop(_integer(message["exited"]), None)
+            if process is not None:
+                process.status = _integer(message["status"])
+                process.exited.set()
+
+
+def _integer(value: object) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+class _Lines(asyncio.Protocol):
+    """Cuts a process's output into lines."""
+
+    def __init__(self, on_line: Callable[[str], None]) -> None:
+        self._on_line = on_line
+        self._rest = b""
+
+    def data_received(self, data: bytes) -> None:
+        *lines, rest = (self._rest + data).split(b"\n")
+        if len(rest) > MAX_LINE_BYTES:
+            lines.append(rest)
+            rest = b""
+        self._rest = rest
+        for line in lines:
+            self._on_line(line.decode("utf-8", "replace"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        if self._rest:
+            self._on_line(self._rest.decode("utf-8", "replace"))
+            self._rest = b""
