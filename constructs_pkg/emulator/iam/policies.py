@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from constructs_pkg.assembly import CloudAssembly
-from constructs_pkg.emulator.iam.principals import Principal, Principals
+if TYPE_CHECKING:
+    from constructs_pkg.assembly import CloudAssembly
+    from constructs_pkg.emulator.iam.principals import Principal, Principals
 
 Context = Mapping[str, str | Sequence[str]]
 """Condition keys and values of a request, for example `{"lambda:FunctionUrlAuthType": "AWS_IAM"}`. Case of keys does not matter."""
@@ -21,6 +23,10 @@ class Decision:
     principal: Principal | None = None
     action: str = ""
     resource: str = ""
+    denied_by: str | None = None
+    """The kind of policy with an explicit Deny, in AWS's words: `identity-based policy`."""
+    missing: str | None = None
+    """The kind of policy whose Allow is missing."""
 
 
 class Authorizer:

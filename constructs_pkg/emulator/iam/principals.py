@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from constructs_pkg.assembly import CloudAssembly
-from constructs_pkg.emulator.iam.sigv4 import Credentials
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from constructs_pkg.assembly import CloudAssembly
+    from constructs_pkg.emulator.iam.sigv4 import Credentials
 
 ORGANIZATION_ID = "o-emulated00"
 
