@@ -1,0 +1,163 @@
+"""An answer while it streams: the two shells, blocking and async, around one `StreamReader`."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ._events import Event, Finish, Text
+from ._refusals import request_id_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+
+    import httpx
+
+    from ._reader import StreamReader
+    from ._timing import StreamTiming
+    from ._transport import AsyncTransport, SyncTransport
+
+T = TypeVar("T")
+
+
+class _AnswerView:
+    """What is known of an answer besides its events."""
+
+    def __init__(self, response: httpx.Response, reader: StreamReader, timing: StreamTiming) -> None:
+        self._response = response
+        self._reader = reader
+        self._begun = False
+        self.timing = timing
+        """When things arrived; filled in while the stream is read."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} HTTP {self.status_code} {self.dialect}>"
+
+    @property
+    def status_code(self) -> int:
+        """The HTTP status, 200 to 299."""
+        return self._response.status_code
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The answer's headers, looked up in any case."""
+        return self._response.headers
+
+    @property
+    def request_id(self) -> str | None:
+        """The id under which AWS knows the request. None where the answer has none."""
+        return request_id_of(self._response.headers)
+
+    @property
+    def dialect(self) -> str:
+        """The dialect that the answer is read in."""
+        return self._reader.dialect
+
+    @property
+    def last_event_id(self) -> str:
+        """The id of the last event that came whole, to pass as `last_event_id=` to a later call. Empty where there are no ids."""
+        return self._reader.last_event_id
+
+    @property
+    def finish(self) -> Finish | None:
+        """The stream's `Finish`: why it ended and what it cost. None before it, and in dialects without one."""
+        return self._reader.finish
+
+    def _begin(self) -> None:
+        if self._begun:
+            raise RuntimeError(
+                "STREAM_READ_TWICE: this stream is being read, or was; a stream can be read once; keep its events in a list."
+            )
+        self._begun = True
+
+
+class Stream(_AnswerView):
+    """An answer while it streams. Iterate over it once; it is closed when its `with` block is left."""
+
+    def __init__(self, transport: SyncTransport, response: httpx.Response, reader: StreamReader, timing: StreamTiming) -> None:
+        super().__init__(response, reader, timing)
+        self._transport = transport
+
+    def __iter__(self) -> Iterator[Event]:
+        """The events as they come; `Error` never is one of them, it is raised.
+
+        Raises:
+            StreamTruncated: The stream ended before its terminal event.
+            StreamError: The stream said that it failed; `DeadlineExceeded` where it ran out of time.
+            StreamTimeout: It fell silent for longer than `Timeouts.read_seconds`, or took longer than `total_seconds`.
+            MalformedStream: Its bytes are not what its type says.
+        """
+        self._begin()
+        for chunk in self._transport.chunks(self._response, self._reader):
+            yield from self._reader.feed(chunk)
+        yield from self._reader.end()
+
+    def iter_bytes(self) -> Iterator[bytes]:
+        """The body itself as it comes, uncompressed. Raises what iterating over the events raises: errors are seen here too."""
+        self._begin()
+        for chunk in self._transport.chunks(self._response, self._reader):
+            yield from self._reader.unpack(chunk)
+        for _ in self._reader.end():
+            pass
+
+    def collect(self) -> list[Event]:
+        """Every event, once the stream is complete. Raises what iterating raises."""
+        return list(self)
+
+    def text(self) -> str:
+        """The whole text, once the stream is complete. Raises what iterating raises."""
+        return "".join(event.text for event in self if isinstance(event, Text))
+
+    def close(self) -> None:
+        """Hangs up, if the stream is not complete. The function is not told and runs on (AWS passes no hang-up to it)."""
+        self._response.close()
+
+
+class AsyncStream(_AnswerView):
+    """An answer while it streams. Iterate over it once; it is closed when its `async with` block is left."""
+
+    def __init__(self, transport: AsyncTransport, response: httpx.Response, reader: StreamReader, timing: StreamTiming) -> None:
+        super().__init__(response, reader, timing)
+        self._transport = transport
+        self._running: AsyncGenerator[Any, None] | None = None
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        """The events as they come; raises what `Stream` raises."""
+        return self._run(self._reader.feed, self._reader.end)
+
+    def iter_bytes(self) -> AsyncIterator[bytes]:
+        """The body itself as it comes, uncompressed. Raises what iterating over the events raises: errors are seen here too."""
+        return self._run(self._reader.unpack, self._end_of_bytes)
+
+    async def collect(self) -> list[Event]:
+        """Every event, once the stream is complete. Raises what iterating raises."""
+        return [event async for event in self]
+
+    async def text(self) -> str:
+        """The whole text, once the stream is complete. Raises what iterating raises."""
+        return "".join([event.text async for event in self if isinstance(event, Text)])
+
+    async def close(self) -> None:
+        """Hangs up, if the stream is not complete. The function is not told and runs on (AWS passes no hang-up to it)."""
+        if self._running is not None:
+            await self._running.aclose()
+        await self._response.aclose()
+
+    def _run(self, take: Callable[[bytes], Iterator[T]], end: Callable[[], Iterator[T]]) -> AsyncIterator[T]:
+        self._begin()
+        running = self._read(take, end)
+        self._running = running
+        return running
+
+    async def _read(self, take: Callable[[bytes], Iterator[T]], end: Callable[[], Iterator[T]]) -> AsyncGenerator[T, None]:
+        async with aclosing(self._transport.chunks(self._response, self._reader)) as chunks:
+            async for chunk in chunks:
+                for item in take(chunk):
+                    yield item
+        for item in end():
+            yield item
+
+    def _end_of_bytes(self) -> Iterator[bytes]:
+        for _ in self._reader.end():
+            pass
+        return iter(())
