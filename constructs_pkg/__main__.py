@@ -40,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 1 failed with a line on standard error, 2 for wrong usage.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    parser = argparse.ArgumentParser(prog="streaming-lambda", description="Streaming AWS Lambda functions: run, call and check them.")
+    parser = argparse.ArgumentParser(
+        prog="streaming-lambda", description="Streaming AWS Lambda functions: run, call and check them."
+    )
     parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     asked = next((word for word in given if not word.startswith("-")), None)

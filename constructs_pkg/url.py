@@ -7,7 +7,7 @@ from typing import cast
 from aws_cdk import Resource
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from constructs import Construct, IConstruct
+from constructs import Construct, IConstruct, Node
 
 
 class StreamingUrl(Construct):
@@ -123,7 +123,8 @@ def _reachable(grantee: iam.IGrantable) -> iam.IGrantable:
     nothing (seen on 2.275.0). The function's own policy can always name it.
     """
     principal = grantee.grant_principal
-    if not Construct.is_construct(principal) or Resource.is_owned_resource(cast("IConstruct", principal)):
+    construct = _construct(principal)
+    if construct is None or Resource.is_owned_resource(construct):
         return grantee
     arns = principal.policy_fragment.principal_json.get("AWS") or []
     return iam.ArnPrincipal(arns[0]) if arns else grantee
@@ -160,9 +161,15 @@ def _with_source(grantee: iam.IGrantable, source_arn: str | None, source_account
 
 
 def _name(grantee: iam.IGrantable) -> str:
-    if Construct.is_construct(grantee):
-        return cast("IConstruct", grantee).node.path
+    construct = _construct(grantee)
+    if construct is not None:
+        return construct.node.path
     principal = grantee.grant_principal
     if isinstance(principal, iam.ServicePrincipal):
         return principal.service
     return type(principal).__name__
+
+
+def _construct(value: object) -> IConstruct | None:
+    """`value` when it stands in the construct tree: an imported role does, a bare principal does not."""
+    return cast("IConstruct", value) if isinstance(getattr(value, "node", None), Node) else None

@@ -43,7 +43,9 @@ class ChatStack(Stack):
                 `chat:model-ids` (a list), else Nova Lite and Nova Micro.
             warm_environments: Streams that start without a cold start; billed at all times. Default: 1.
         """
-        super().__init__(scope, id, env=env, description="Chat completions, streamed token by token (OpenAI-compatible, on Bedrock)")
+        super().__init__(
+            scope, id, env=env, description="Chat completions, streamed token by token (OpenAI-compatible, on Bedrock)"
+        )
         models = BedrockModelAccess(
             self, "Models", model_ids=model_ids or self.node.try_get_context("chat:model-ids") or DEFAULT_MODEL_IDS
         )
@@ -64,5 +66,7 @@ class ChatStack(Stack):
             description="May call the chat endpoint, and nothing else",
         )
         self.chat.grant_invoke_url(self.caller)
-        CfnOutput(self, "ChatUrl", value=self.chat.url.url, description="The chat endpoint: POST v1/chat/completions, GET v1/models")
+        CfnOutput(
+            self, "ChatUrl", value=self.chat.url.url, description="The chat endpoint: POST v1/chat/completions, GET v1/models"
+        )
         CfnOutput(self, "CallerRoleArn", value=self.caller.role_arn, description="Assume this role to call the endpoint")

@@ -52,4 +52,3 @@ def entry(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "index.py").write_text(HANDLER)
     return folder
-

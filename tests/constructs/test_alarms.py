@@ -65,7 +65,11 @@ def test_missing_data_is_not_breaching(stack: Stack, entry: Path) -> None:
 
 def test_each_says_why_and_names_a_runbook_section_that_exists(stack: Stack, entry: Path) -> None:
     build(stack, entry, concurrency=ProvisionedConcurrency.fixed(1))
-    headings = {line.removeprefix("## ").strip().lower().replace(" ", "-") for line in RUNBOOK.read_text().splitlines() if line.startswith("## ")}
+    headings = {
+        line.removeprefix("## ").strip().lower().replace(" ", "-")
+        for line in RUNBOOK.read_text().splitlines()
+        if line.startswith("## ")
+    }
     for alarm in alarms(stack):
         reason, _, anchor = alarm["AlarmDescription"].partition(" Runbook: docs/runbook.md#")
         assert len(reason) > 40

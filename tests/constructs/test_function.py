@@ -23,7 +23,6 @@ from constructs_pkg import (
     StreamLimits,
 )
 from constructs_pkg import runtime_layer as runtime_layer_module
-
 from tests.constructs.reading import only
 
 if TYPE_CHECKING:
@@ -221,7 +220,9 @@ def test_it_can_be_connected_to_inside_a_vpc_and_warns_there(make_stack: Callabl
     vpc = ec2.Vpc(stack, "Vpc", max_azs=1)
     function = build(stack, entry, vpc=vpc)
     assert len(function.connections.security_groups) == 1
-    AnnotationAssertions.from_stack(stack).has_warning("/TestStack/Chat", Match.string_like_regexp("do not stream for functions in a VPC"))
+    AnnotationAssertions.from_stack(stack).has_warning(
+        "/TestStack/Chat", Match.string_like_regexp("do not stream for functions in a VPC")
+    )
 
 
 def test_outside_a_vpc_there_is_nothing_to_connect_to(stack: Stack, entry: Path) -> None:
@@ -260,7 +261,10 @@ def test_tokens_stand_in_for_numbers(stack: Stack, entry: Path) -> None:
         ({"timeout": Duration.seconds(1)}, "DEADLINE_MARGIN_TOO_LONG"),
         ({"limits": StreamLimits(max_duration_seconds=301)}, "STREAM_LONGER_THAN_TIMEOUT"),
         ({"concurrency": ProvisionedConcurrency.fixed(5), "reserved_concurrent_executions": 4}, "PC_ABOVE_RESERVED"),
-        ({"cors": lambda_.FunctionUrlCorsOptions(allowed_origins=["*"], allow_credentials=True)}, "CORS_ANY_ORIGIN_WITH_CREDENTIALS"),
+        (
+            {"cors": lambda_.FunctionUrlCorsOptions(allowed_origins=["*"], allow_credentials=True)},
+            "CORS_ANY_ORIGIN_WITH_CREDENTIALS",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused_by_code(

@@ -1,0 +1,48 @@
+"""OpenAI-compatible chat completions over Amazon Bedrock's Converse API."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from chat_request import ChatRequest
+
+from streaming_runtime import HttpError, HttpResponse, NotFound, Start, streaming_handler
+from streaming_runtime.models import bedrock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streaming_runtime import Context, Event, Request
+
+MODEL_IDS = tuple(os.environ["MODEL_IDS"].split(","))
+
+
+@streaming_handler(dialect="openai-chat")
+def handler(request: Request, context: Context) -> Iterator[Event]:
+    """Answers `POST /v1/chat/completions` and `GET /v1/models`."""
+    if request.path == "/v1/models":
+        _require_method(request, "GET")
+        yield HttpResponse.json({"object": "list", "data": [_model(model_id) for model_id in MODEL_IDS]})
+        return
+    if request.path != "/v1/chat/completions":
+        raise NotFound(f"There is no {request.path}. This endpoint serves POST /v1/chat/completions and GET /v1/models.")
+    _require_method(request, "POST")
+    chat = ChatRequest.parse(request.json(), MODEL_IDS)
+    yield Start(model=chat.model_id)
+    yield from bedrock.converse_stream(
+        model_id=chat.model_id,
+        messages=chat.messages,
+        system=chat.system,
+        inference_config=chat.inference_config,
+    )
+
+
+def _require_method(request: Request, method: str) -> None:
+    if request.method != method:
+        message = f"{request.method} is not allowed on {request.path}; use {method}."
+        raise HttpError(405, "method_not_allowed", message, {"allow": method})
+
+
+def _model(model_id: str) -> dict[str, object]:
+    return {"id": model_id, "object": "model", "created": 0, "owned_by": model_id.partition(".")[0]}
