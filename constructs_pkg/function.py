@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import jsii
 from aws_cdk import Annotations, Duration, RemovalPolicy, Token
@@ -40,6 +40,7 @@ class StreamingFunction(Construct):
 
     Attributes:
         function: The L2 `Function`.
+        role: Its execution role: it may write to its log group and to X-Ray, and what you grant.
         version: The published `Version` of this deployment.
         alias: The `Alias` named `live`.
         url: The `StreamingUrl`; its address is `url.url`.
@@ -111,9 +112,11 @@ class StreamingFunction(Construct):
                 "belongs to that log group. Leave one of them out."
             )
         bound = code.bind(self, architecture)
+        self.role = self._execution_role(vpc)
         self.function = lambda_.Function(
             self,
             "Function",
+            role=self.role,
             code=bound.code,
             handler=bound.handler,
             runtime=bound.runtime,
@@ -162,6 +165,16 @@ class StreamingFunction(Construct):
             removal_policy=RemovalPolicy.DESTROY,
         )
 
+    def _execution_role(self, vpc: ec2.IVpc | None) -> iam.Role:
+        """A role that may write to this one log group; CDK's own would carry a managed policy for every log group there is."""
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        self.log_group.grant_write(role)
+        if vpc is not None:
+            role.add_managed_policy(
+                iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AWSLambdaVPCAccessExecutionRole")
+            )
+        return role
+
     @property
     def grant_principal(self) -> iam.IPrincipal:
         """The execution role, so that `bucket.grant_read(fn)` works."""
@@ -171,11 +184,6 @@ class StreamingFunction(Construct):
     def connections(self) -> ec2.Connections:
         """The function's security groups; raises when it is in no VPC."""
         return self.function.connections
-
-    @property
-    def role(self) -> iam.IRole:
-        """The execution role."""
-        return cast("iam.IRole", self.function.role)
 
     def add_environment(self, name: str, value: str) -> None:
         """Sets one more variable for the handler."""

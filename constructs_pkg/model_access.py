@@ -56,7 +56,7 @@ class BedrockModelAccess(Construct):
 
     def grant_stream(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` stream from these models."""
-        grant = iam.Grant.add_to_principal(grantee=grantee, actions=[_STREAM_ACTION], resource_arns=self._arns, scope=self)
+        grant = iam.Grant.add_to_principal(grantee=grantee, actions=[_STREAM_ACTION], resource_arns=self._arns)
         grant.assert_success()
         return grant
 

@@ -52,7 +52,9 @@ class StreamingRuntimeLayer(Construct):
                 asset_hash=self.fingerprint,
                 asset_hash_type=AssetHashType.CUSTOM,
             ),
-            compatible_runtimes=[lambda_.Runtime(name, lambda_.RuntimeFamily.PYTHON) for name in _RUNTIMES],
+            compatible_runtimes=[
+                getattr(lambda_.Runtime, name.replace(".", "_").replace("python", "PYTHON_")) for name in _RUNTIMES
+            ],
             compatible_architectures=[lambda_.Architecture.ARM_64, lambda_.Architecture.X86_64],
             description="Streams the responses of Python functions (streaming-lambda-constructs)",
         )

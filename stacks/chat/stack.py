@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import CfnOutput, Duration, Environment, Stack
+from aws_cdk import Acknowledgment, CfnOutput, Duration, Environment, Stack, Validations
 from aws_cdk import aws_iam as iam
 
 from constructs_pkg import BedrockModelAccess, ProvisionedConcurrency, StreamingCode, StreamingFunction
@@ -70,3 +70,25 @@ class ChatStack(Stack):
             self, "ChatUrl", value=self.chat.url.url, description="The chat endpoint: POST v1/chat/completions, GET v1/models"
         )
         CfnOutput(self, "CallerRoleArn", value=self.caller.role_arn, description="Assume this role to call the endpoint")
+        self._acknowledge_findings()
+
+    def _acknowledge_findings(self) -> None:
+        """What cdk-nag's packs find here and is meant so."""
+        Validations.of(self.chat).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions::AwsSolutions-IAM5[Resource::*]",
+                reason="X-Ray's PutTraceSegments and PutTelemetryRecords take no resource",
+            ),
+            Acknowledgment(
+                id="AwsSolutions::AwsSolutions-L1",
+                reason="python3.13 is the newest runtime that the runtime layer's tests run on",
+            ),
+            Acknowledgment(
+                id="Serverless::Serverless-LambdaLatestVersion",
+                reason="python3.13 is the newest runtime that the runtime layer's tests run on",
+            ),
+            Acknowledgment(
+                id="Serverless::Serverless-LambdaDLQ",
+                reason="The function is called through its URL and waited for; a dead letter queue serves asynchronous calls alone",
+            ),
+        )

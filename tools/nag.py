@@ -1,0 +1,31 @@
+"""cdk-nag's AwsSolutions and Serverless packs over the example stacks. Findings fail the synthesis, and so this program."""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import sys
+import tempfile
+from pathlib import Path
+
+from aws_cdk import Validations
+from cdk_nag import AwsSolutionsChecks, ServerlessChecks
+
+ROOT = Path(__file__).parents[1]
+
+
+def main() -> int:
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    os.environ["CDK_CONTEXT_JSON"] = json.dumps(context)
+    with tempfile.TemporaryDirectory() as outdir:
+        os.environ["CDK_OUTDIR"] = outdir
+        app = runpy.run_path(str(ROOT / "app.py"))["app"]
+        Validations.of(app).add_plugins(AwsSolutionsChecks(), ServerlessChecks())
+        app.synth(force=True)
+    print("cdk-nag: AwsSolutions and Serverless packs, no finding left")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
