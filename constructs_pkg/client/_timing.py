@@ -17,14 +17,12 @@ class StreamTiming:
         headers: When the answer's status and headers were there. None before.
         first_byte: When the first byte of the body was there. None before.
         first_text: When the first `Text` was there: the time to first token. None before.
+        last_byte: When the latest bytes of the body were there. None before the first.
+        ended: When the body's end was there. None before, and for a stream that was not read to its end.
         offsets: When each event was there, in order.
         bytes_received: Bytes of the body, as they came over the wire.
         attempts: How often the request was sent.
     """
-
-    __slots__ = (
-        "_last_text", "_texts", "_tokens", "attempts", "bytes_received", "ended", "first_byte", "first_text", "headers", "offsets", "started",
-    )  # fmt: skip
 
     def __init__(self, started: float) -> None:
         """
@@ -34,6 +32,7 @@ class StreamTiming:
         self.started = started
         self.headers: float | None = None
         self.first_byte: float | None = None
+        self.last_byte: float | None = None
         self.first_text: float | None = None
         self.ended: float | None = None
         self.offsets = array("d")
@@ -80,8 +79,9 @@ class StreamTiming:
 
     def record_bytes(self, now: float, size: int) -> None:
         """Notes that `size` bytes of the body came."""
+        self.last_byte = now - self.started
         if self.first_byte is None:
-            self.first_byte = now - self.started
+            self.first_byte = self.last_byte
         self.bytes_received += size
 
     def record_event(self, now: float, event: Event) -> None:

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import boto3
+import pytest
+
+from tests.client.server import Script, ScriptedServer
+
+ACCESS_KEY = "AKIDEXAMPLE"
+SECRET_KEY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+TOKEN = "session-token-of-the-caller/+="
+
+
+@pytest.fixture(autouse=True)
+def _no_aws_around(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    """No test reads the credentials, the configuration or the metadata service of the machine that it runs on."""
+    import os
+
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+
+
+@pytest.fixture
+def session() -> boto3.Session:
+    return boto3.Session(ACCESS_KEY, SECRET_KEY, TOKEN, region_name="eu-west-1")
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., ScriptedServer]]:
+    """Starts a server that answers with the scripts given."""
+    with ExitStack() as stack:
+        yield lambda *scripts: stack.enter_context(ScriptedServer(list[Script](scripts)))
