@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from streaming_runtime import BadRequest, NotFound
 
 HANDLER = Path(__file__).parents[2] / "stacks" / "chat" / "handler"
