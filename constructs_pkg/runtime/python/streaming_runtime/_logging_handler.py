@@ -1,0 +1,80 @@
+"""The root logger's handler. Imported only once the function itself has imported `logging`."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from . import logs
+from .events import compact_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "aws_request_id", "tenant_id", "taskName"}
+
+
+class LambdaHandler(logging.Handler):
+    """Writes records as the stock client does, so that nobody's log queries break."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            record.aws_request_id = logs.state.request_id
+            logs.write(self.format(record), record.levelno)
+        except Exception:
+            self.handleError(record)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a record, with the stock client's field names."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, Any] = {
+            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
+            "level": record.levelname,
+            "message": record.getMessage(),
+            "logger": record.name,
+            "requestId": logs.state.request_id,
+        }
+        if logs.state.tenant_id:
+            fields["tenantId"] = logs.state.tenant_id
+        if record.exc_info and record.exc_info[0] is not None:
+            import traceback
+
+            fields["stackTrace"] = traceback.format_tb(record.exc_info[2])
+            fields["errorType"] = record.exc_info[0].__name__
+            fields["errorMessage"] = str(record.exc_info[1])
+            fields["location"] = f"{record.pathname}:{record.funcName}:{record.lineno}"
+        extra = {name: value for name, value in vars(record).items() if name not in _OWN and name not in fields}
+        return _encode({**extra, **fields})
+
+
+class TextFormatter(logging.Formatter):
+    """A line a record, with the stock client's columns."""
+
+    converter = time.gmtime
+
+    def __init__(self) -> None:
+        super().__init__("[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s", "%Y-%m-%dT%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return text if logs.state.descriptor is not None else text.replace("\n", "\r")
+
+
+def install() -> None:
+    """Puts the handler on the root logger, and the level that Lambda asks for."""
+    handler = LambdaHandler()
+    handler.setFormatter(JsonFormatter() if logs.state.json else TextFormatter())
+    root = logging.getLogger()
+    root.addHandler(handler)
+    if logs.state.level in logs.LEVELS:
+        root.setLevel(logs.LEVELS[logs.state.level])
+
+
+def _encode(fields: dict[str, Any]) -> str:
+    try:
+        return compact_json(fields).decode()
+    except (TypeError, ValueError):
+        return compact_json({name: value if isinstance(value, str) else repr(value) for name, value in fields.items()}).decode()

@@ -1,0 +1,30 @@
+"""Wire formats. Each is one module with one pure `Encoder`; a handler loads only the one it names."""
+
+from __future__ import annotations
+
+import importlib
+
+from .base import Encoder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..request import Request
+
+MODULES = {"text": "text", "bytes": "raw", "sse": "sse", "openai-chat": "openai_chat"}
+
+
+class Dialect:
+    """A wire format by name; makes one encoder for each stream."""
+
+    __slots__ = ("_encoder", "name")
+
+    def __init__(self, name: str) -> None:
+        module = MODULES.get(name)
+        if module is None:
+            raise ValueError(f"DIALECT_UNKNOWN: found {name!r}; allowed: {', '.join(MODULES)}; name one of these")
+        self.name = name
+        self._encoder: type[Encoder] = importlib.import_module(f".{module}", __name__).Encoder
+
+    def encoder(self, request: Request) -> Encoder:
+        """An encoder for the answer to this request."""
+        return self._encoder(request)

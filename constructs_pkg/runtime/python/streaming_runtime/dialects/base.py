@@ -1,0 +1,73 @@
+"""What every dialect is: a pure encoder from events to bytes. It writes only the fields it knows; no I/O, no clock."""
+
+from __future__ import annotations
+
+from codecs import getincrementaldecoder
+
+from ..events import Data, Error, Finish, Start, compact_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..request import Request
+
+_utf8_decoder = getincrementaldecoder("utf-8")
+
+
+class Encoder:
+    """One stream's encoder.
+
+    Attributes:
+        name: The dialect, as `x-stream-dialect` says it.
+        content_type: Of the answer.
+        headers: Further headers of the answer.
+        heartbeat: Bytes that a reader of this dialect ignores. Empty: the dialect has none.
+    """
+
+    name = ""
+    content_type = ""
+    headers: dict[str, str] = {}
+    heartbeat = b""
+
+    def __init__(self, request: Request) -> None:
+        self._utf8 = _utf8_decoder("replace")
+
+    def start(self, event: Start) -> bytes:
+        """Takes the answer's names. A dialect whose frames carry none ignores them."""
+        return b""
+
+    def text(self, text: str) -> bytes:
+        """A piece of text, never empty."""
+        raise NotImplementedError
+
+    def raw(self, data: bytes) -> bytes:
+        """Bytes are text in UTF-8, cut anywhere: a character's first half waits for its second."""
+        text = self._utf8.decode(data)
+        return self.text(text) if text else b""
+
+    def data(self, event: Data) -> bytes:
+        raise TypeError(f"EVENT_NOT_IN_DIALECT: found Data; the dialect {self.name} has no frame for it; yield Internal or use sse")
+
+    def finish(self, event: Finish) -> bytes:
+        """The terminal event of a complete answer."""
+        return b""
+
+    def error(self, event: Error) -> bytes:
+        """The error event and whatever ends the stream after it."""
+        return b""
+
+    def flush(self) -> bytes:
+        """What `raw` still holds when the stream ends: half a character becomes U+FFFD, as in every UTF-8 decoder."""
+        text = self._utf8.decode(b"", True)
+        return self.text(text) if text else b""
+
+    def error_body(self, status: int, code: str, message: str, param: str | None) -> bytes:
+        """The JSON body of an error answer, when nothing has been sent yet."""
+        return compact_json({"error": {"code": code, "message": message}})
+
+
+def utf8(text: str) -> bytes:
+    """Text in UTF-8. A lone surrogate, which UTF-8 cannot carry, becomes U+FFFD."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()

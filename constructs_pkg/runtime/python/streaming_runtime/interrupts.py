@@ -1,0 +1,42 @@
+"""Gets a handler out of whatever it is doing: a signal whose Python handler raises in the main thread, where handlers run.
+
+SIGURG, because nothing else uses it, its default is to be ignored, and a signal makes sleep, recv and accept return (the Go runtime
+preempts with it for the same reasons).
+"""
+
+from __future__ import annotations
+
+import signal
+from _thread import get_ident
+
+from .errors import StreamInterrupted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+SIGNAL = signal.SIGURG
+
+
+class Interrupter:
+    """Raises StreamInterrupted in the thread that made it, but only while `armed`.
+
+    Attributes:
+        armed: Whether the thread is in a handler's code, from which it may be taken.
+    """
+
+    __slots__ = ("_thread", "armed")
+
+    def __init__(self) -> None:
+        self.armed = False
+        self._thread = get_ident()
+        signal.signal(SIGNAL, self._raise)
+
+    def fire(self) -> None:
+        """Does nothing in the handler's own thread, which knows already."""
+        if self.armed and get_ident() != self._thread:
+            signal.pthread_kill(self._thread, SIGNAL)
+
+    def _raise(self, signum: int, frame: FrameType | None) -> None:
+        if self.armed:
+            raise StreamInterrupted

@@ -1,0 +1,52 @@
+"""One invocation, as the Runtime API hands it over. Pure.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-next
+"""
+
+from __future__ import annotations
+
+from .http1 import ProtocolError
+
+
+class Invocation:
+    """The headers and the body of one answer to GET /next.
+
+    Attributes:
+        request_id: Of the invocation; part of the path of its reply.
+        deadline_ms: Lambda's timeout for it, in milliseconds since 1970.
+        invocation_id: Of this attempt, to be echoed with the reply; None where the Runtime API does not send one.
+        body: The event, JSON in UTF-8.
+
+    Raises:
+        ProtocolError: The request id or the deadline is missing or malformed.
+    """
+
+    __slots__ = (
+        "body",
+        "client_context",
+        "cognito_identity",
+        "deadline_ms",
+        "function_arn",
+        "invocation_id",
+        "request_id",
+        "tenant_id",
+        "trace_id",
+    )
+
+    def __init__(self, headers: dict[str, str], body: bytes) -> None:
+        get = headers.get
+        request_id = get("lambda-runtime-aws-request-id", "")
+        deadline = get("lambda-runtime-deadline-ms", "")
+        if not request_id or any(character in request_id for character in " /?#"):
+            raise ProtocolError(f"Lambda-Runtime-Aws-Request-Id {request_id[:80]!r}")
+        if not (deadline.isascii() and deadline.isdigit() and len(deadline) < 19):
+            raise ProtocolError(f"Lambda-Runtime-Deadline-Ms {deadline[:80]!r}")
+        self.request_id = request_id
+        self.deadline_ms = int(deadline)
+        self.invocation_id = get("lambda-runtime-invocation-id")
+        self.function_arn = get("lambda-runtime-invoked-function-arn", "")
+        self.trace_id = get("lambda-runtime-trace-id")
+        self.client_context = get("lambda-runtime-client-context")
+        self.cognito_identity = get("lambda-runtime-cognito-identity")
+        self.tenant_id = get("lambda-runtime-aws-tenant-id")
+        self.body = body

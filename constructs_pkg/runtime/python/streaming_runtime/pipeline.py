@@ -1,0 +1,369 @@
+"""A token's way, written down once: handler -> dialect -> pacing -> transport. What it calls is pure, except the reply at its end.
+
+Two threads come here: the handler's, with events, and the clock's, with the time. Everything happens under one lock, which is held
+while the reply waits for a slow reader: then the handler waits too, and that is the back-pressure.
+"""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from time import monotonic
+
+from .deadline import Deadline, Leaving
+from .errors import DEADLINE_CODE, DEADLINE_MESSAGE, INTERNAL_CODE, HttpError, StreamInterrupted, internal_message
+from .events import Data, Error, Finish, HttpResponse, Internal, Start, Text
+from .heartbeat import Heartbeat
+from .pacing import Pacer
+from .prelude import CONTENT_TYPE, prelude
+from .transport import PeerInterrupted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    from .clock import Clock
+    from .dialects.base import Encoder
+    from .interrupts import Interrupter
+    from .request import Request
+    from .settings import Settings
+    from .transport import Reply
+
+    Stage: TypeAlias = Callable[[Any], bytes]
+
+PEER_LOOK_SECONDS = 0.1  # how often a silent stream looks whether the Runtime API is still there
+_BUSY_SECONDS = 0.001
+_LONGEST_BUSY_SECONDS = 0.02
+_NEVER = float("inf")
+_ALLOWED = "Text, Data, Finish, Error, Internal, Start, HttpResponse, str, bytes"
+
+
+class Pipeline:
+    """One stream.
+
+    Args:
+        decorated: Whether the handler named a dialect, so that every failure can be told in its form.
+
+    Attributes:
+        outcome: How it ended: "completed", "errored", "deadline" or "interrupted" (by the Runtime API); empty until then.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        encoder: Encoder,
+        reply: Reply,
+        settings: Settings,
+        deadline: Deadline,
+        clock: Clock,
+        interrupter: Interrupter,
+        decorated: bool,
+        now: float,
+    ) -> None:
+        self._request = request
+        self._encoder = encoder
+        self._reply = reply
+        self._max_chunk = settings.max_chunk_bytes
+        self._tail = 2 * settings.flush_interval
+        self._deadline = deadline
+        self._clock = clock
+        self._interrupter = interrupter
+        self._decorated = decorated
+        self._pacer = Pacer(settings.max_chunk_bytes, settings.flush_interval)
+        self._heartbeat = Heartbeat(encoder.heartbeat, settings.heartbeat, now)
+        self._lock = allocate_lock()
+        self._response: HttpResponse | None = None
+        self._leaving: Leaving | None = None
+        self._error: tuple[str, str] | None = None
+        self._terminal = False  # the dialect's last word is said
+        self._busy_pause = _BUSY_SECONDS
+        self._aborted = False
+        self.outcome = ""
+        self._stages: dict[type, Stage] = {
+            Text: self._text,
+            str: self._string,
+            bytes: encoder.raw,
+            Data: encoder.data,
+            Internal: _nothing,
+            Start: encoder.start,
+            Finish: self._finish,
+            Error: self._fail_in_band,
+            HttpResponse: self._respond,
+            bytearray: self._buffer,
+            memoryview: self._buffer,
+        }
+
+    # ---- the handler's thread
+
+    def push(self, event: object) -> None:
+        """Takes one yielded event. Returns when the next one is wanted.
+
+        Raises:
+            StreamInterrupted: The stream is over; the handler should go.
+            PeerInterrupted: The Runtime API broke off.
+            TypeError, ValueError: The event is not allowed, or not here.
+        """
+        with self._lock:
+            if self.outcome:
+                raise StreamInterrupted
+            data = (self._stages.get(type(event)) or self._stage_of(event))(event)
+            if not data:
+                return
+            now = monotonic()
+            if not self._reply.begun and not self._pacer.pieces:
+                self._open(now)
+            if self._pacer.add(data, now):
+                self._flush(now)
+            elif self._clock.wakes_at > now + self._tail:
+                self._clock.wake()
+
+    def complete(self) -> None:
+        """The handler is done: sends the rest, the terminal event if there was none, and the end."""
+        with self._lock:
+            if self.outcome:
+                raise StreamInterrupted
+            if not self._terminal and not self._is_bodiless():
+                tail = self._encoder.flush() + self._encoder.finish(Finish())
+                if tail:
+                    self._gather(tail)
+            self._end("errored" if self._error else "completed")
+
+    def document(self, value: bytes) -> None:
+        """The whole answer to a direct invocation, as the stock client would send it."""
+        with self._lock:
+            if self.outcome:
+                raise StreamInterrupted
+            self.outcome = "completed"
+            self._reply.respond("application/json", value)
+
+    def fail(self, error: BaseException) -> None:
+        """The handler raised: tells the caller what it may know, in the form that is still possible."""
+        with self._lock:
+            if self.outcome:
+                return
+            if isinstance(error, HttpError):
+                told = Error(error.code, error.message)
+                counted = (f"Function.{type(error).__name__}", error.message)
+                refusal = error
+            else:
+                message = internal_message(self._request.id)
+                told = Error(INTERNAL_CODE, message)
+                counted = (f"Function.{type(error).__name__}", message)
+                refusal = HttpError(500, INTERNAL_CODE, message)
+            if self._reply.begun:
+                self._tell(told)
+                self._error = counted
+                self._end("errored")
+            elif self._request.is_http and (self._decorated or refusal is error):
+                self._drop_gathered()
+                self._error = None if refusal is error else counted
+                self._refuse(refusal)
+                self._end("errored")
+            else:
+                self.outcome = "errored"
+                self._reply.fail(*counted)
+
+    def refuse_event(self) -> None:
+        """There is no event to run a handler with."""
+        with self._lock:
+            self.outcome = "errored"
+            self._reply.fail("Runtime.UnmarshalError", "The event is not valid JSON.")
+
+    def interrupted(self) -> None:
+        """The reply was broken off, as a send of the handler's thread found out."""
+        with self._lock:
+            self.outcome = self.outcome or ("deadline" if self._aborted else "interrupted")
+
+    # ---- the clock's thread
+
+    def first_tick_at(self) -> float:
+        """When the clock has to have looked at this stream for the first time."""
+        return min(self._deadline.cut_off_at, self._heartbeat.due(0.0))
+
+    def tick(self) -> float:
+        """Does what is due, and returns when to come again."""
+        if not self._lock.acquire(False):
+            return self._while_busy(monotonic())
+        try:
+            now = monotonic()
+            self._busy_pause = _BUSY_SECONDS
+            if self.outcome:
+                due = self._while_leaving(now)
+            else:
+                try:
+                    due = self._while_streaming(now)
+                except PeerInterrupted:
+                    due = self._leave("interrupted", now)
+            self._clock.wakes_at = due  # under the lock, or the handler's thread could gather a piece for which nobody comes
+            return due
+        finally:
+            self._lock.release()
+
+    def _while_streaming(self, now: float) -> float:
+        if now >= self._deadline.cut_off_at:
+            return self._cut_off(now)
+        pacer = self._pacer
+        if pacer.due() <= now:
+            self._flush(now, self._deadline.killed_at)
+        elif self._reply.broken_off():
+            return self._leave("interrupted", now)
+        beat = self._heartbeat.due(pacer.sent_at)
+        if beat <= now and not pacer.pieces and not self._terminal:
+            if not self._reply.begun:
+                self._open(now)
+            pacer.add(self._heartbeat.frame, now)
+            self._flush(now, self._deadline.killed_at)
+            beat = self._heartbeat.due(pacer.sent_at)
+        return min(pacer.due(), beat, self._deadline.cut_off_at, now + PEER_LOOK_SECONDS)
+
+    def _cut_off(self, now: float) -> float:
+        """Ends the stream in order, before Lambda ends it without."""
+        until = self._deadline.killed_at
+        if self._reply.begun:
+            self._tell(Error(DEADLINE_CODE, DEADLINE_MESSAGE))
+            self._reply.finish(*self._pacer.take(), self._max_chunk, None, until)
+        elif self._request.is_http:
+            self._drop_gathered()
+            self._refuse(HttpError(504, DEADLINE_CODE, DEADLINE_MESSAGE))
+            self._reply.finish(*self._pacer.take(), self._max_chunk, None, until)
+        else:
+            self._reply.fail("Function.DeadlineExceeded", DEADLINE_MESSAGE, until)
+        return self._leave("deadline", now)
+
+    def _leave(self, outcome: str, now: float) -> float:
+        """The stream is over while the handler may still be at work: gets it out of there."""
+        self.outcome = outcome
+        self._leaving = Leaving(now, self._deadline.exit_at(now))
+        self._interrupter.fire()
+        return self._leaving.due()
+
+    def _while_leaving(self, now: float) -> float:
+        if self._leaving is None:  # all is said; what is missing is the Runtime API's answer to it
+            self._leaving = Leaving(now, max(now, self._deadline.killed_at) + PEER_LOOK_SECONDS)
+        if now >= self._leaving.exit_at:
+            from .clock import end_process
+
+            end_process(f"the handler or the Runtime API did not let go of a stream that is over ({self.outcome})")
+        if self._leaving.again(now):
+            self._interrupter.fire()
+        return self._leaving.due()
+
+    def _while_busy(self, now: float) -> float:
+        """The handler's thread is in here, most likely waiting for a slow reader; at the deadline nothing else can free it."""
+        if now < (self._deadline.cut_off_at + self._deadline.killed_at) / 2:
+            self._busy_pause = min(2 * self._busy_pause, _LONGEST_BUSY_SECONDS)
+            return now + self._busy_pause
+        self._aborted = True
+        self._reply.abort()
+        return now + PEER_LOOK_SECONDS
+
+    # ---- stages
+
+    def _text(self, event: Text) -> bytes:
+        return self._encoder.text(event.text) if event.text else b""
+
+    def _string(self, text: str) -> bytes:
+        return self._encoder.text(text) if text else b""
+
+    def _buffer(self, data: bytearray | memoryview) -> bytes:
+        return self._encoder.raw(bytes(data))  # a copy: the handler may reuse its buffer
+
+    def _finish(self, event: Finish) -> bytes:
+        data = self._encoder.flush() + self._encoder.finish(event)
+        self._close_stages()
+        return data
+
+    def _fail_in_band(self, event: Error) -> bytes:
+        if not self._reply.begun:
+            raise HttpError(500, event.code, event.message)
+        self._error = ("Function.StreamError", f"{event.code}: {event.message}")
+        data = self._encoder.flush() + self._encoder.error(event)
+        self._close_stages()
+        return data
+
+    def _respond(self, event: HttpResponse) -> bytes:
+        if self._reply.begun or self._response is not None:
+            raise ValueError("RESPONSE_TOO_LATE: found HttpResponse after the first event; allowed: first, and once; yield it first")
+        self._response = event
+        if event.body is None:
+            if self._is_bodiless():
+                self._close_stages()
+            return b""
+        self._close_stages()
+        return event.body
+
+    def _stage_of(self, event: object) -> Stage:
+        """Subclasses of the events are their base; anything else is a mistake in the handler."""
+        if self._terminal:
+            raise TypeError(f"EVENT_AFTER_END: found {type(event).__name__} after the end; allowed: Internal; yield it before")
+        for base in type(event).__mro__:
+            if base in self._stages:
+                return self._stages[base]
+        raise TypeError(f"EVENT_TYPE: found {type(event).__module__}.{type(event).__qualname__}; allowed: {_ALLOWED}; wrap it in Data(...)")
+
+    # ---- parts of the answer
+
+    def _open(self, now: float) -> None:
+        """Puts what comes before the first byte in front of it."""
+        encoder = self._encoder
+        if not self._request.is_http:
+            self._reply.content_type = encoder.content_type
+            if self._response is not None:
+                self._reply.content_type = self._response.headers.get("content-type", encoder.content_type)
+            return
+        self._reply.content_type = CONTENT_TYPE
+        whole = self._response is not None and (self._response.body is not None or self._is_bodiless())
+        if whole:
+            head = prelude(self._response, "", {}, "")
+        else:
+            head = prelude(self._response, encoder.content_type, encoder.headers, encoder.name)
+        self._pacer.add(head, now)
+
+    def _gather(self, data: bytes) -> None:
+        """Adds what leaves with the end."""
+        now = monotonic()
+        if not self._reply.begun and not self._pacer.pieces:
+            self._open(now)
+        self._pacer.add(data, now)
+
+    def _tell(self, error: Error) -> None:
+        """Adds the dialect's error event, where the dialect has not said its last word yet."""
+        if not self._terminal:
+            self._gather(self._encoder.flush() + self._encoder.error(error))
+            self._close_stages()
+
+    def _refuse(self, error: HttpError) -> None:
+        """Adds an error answer, when nothing has been sent yet."""
+        body = self._encoder.error_body(error.status, error.code, error.message, error.param)
+        headers = {"content-type": "application/json", **error.headers}
+        self._response = HttpResponse(error.status, headers, body=body)
+        self._gather(body)
+
+    def _end(self, outcome: str) -> None:
+        if not self._reply.begun and not self._pacer.pieces:
+            self._open(monotonic())  # an empty stream has a prelude and an end too, or its reader waits for ever
+        self.outcome = outcome
+        self._reply.finish(*self._pacer.take(), self._max_chunk, self._error)
+
+    def _flush(self, now: float, until: float | None = None) -> None:
+        if now >= self._deadline.cut_off_at and until is None:
+            self._cut_off(now)
+            raise StreamInterrupted
+        pieces, size = self._pacer.take()
+        self._reply.send(pieces, size, self._max_chunk, until)
+        self._pacer.sent_at = monotonic()
+
+    def _drop_gathered(self) -> None:
+        self._pacer.take()
+        self._response = None
+
+    def _close_stages(self) -> None:
+        self._terminal = True
+        self._stages = {Internal: _nothing}
+
+    def _is_bodiless(self) -> bool:
+        return self._response is not None and self._response.status in (204, 304)
+
+
+def _nothing(event: object) -> bytes:
+    return b""

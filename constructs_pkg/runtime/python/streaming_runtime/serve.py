@@ -1,0 +1,145 @@
+"""One invocation after another: from GET /next to the Runtime API's word on the reply."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from contextvars import copy_context
+from time import monotonic
+
+from . import logs
+from .clock import Clock
+from .context import LambdaContext
+from .deadline import Deadline
+from .dialects.raw import UndecoratedEncoder
+from .errors import HttpError, StreamInterrupted
+from .interrupts import Interrupter
+from .pipeline import Pipeline
+from .request import Request
+from .transport import PeerInterrupted, TransportError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .handler import Handler
+    from .invocation import Invocation
+    from .settings import Settings
+    from .transport import Reply, RuntimeApi
+
+
+_NO_EVENT = object()
+
+
+class Server:
+    """Serves invocations with one handler, one at a time, in the thread that made it.
+
+    Args:
+        api: Where invocations come from.
+        handler: What serves them.
+        settings: How.
+    """
+
+    def __init__(self, api: RuntimeApi, handler: Handler, settings: Settings) -> None:
+        self._api = api
+        self._handler = handler
+        self._settings = settings
+        self._clock = Clock()
+        self._interrupter = Interrupter()
+
+    def serve_one(self) -> None:
+        """Waits for the next invocation and serves it.
+
+        Raises:
+            TransportError: The Runtime API is gone.
+            SystemExit, KeyboardInterrupt: The handler's, after the caller was told of a failure.
+        """
+        invocation = self._api.next()
+        logs.invocation(invocation.request_id, invocation.tenant_id)
+        if invocation.trace_id is None:
+            os.environ.pop("_X_AMZN_TRACE_ID", None)
+        else:
+            os.environ["_X_AMZN_TRACE_ID"] = invocation.trace_id
+        reply = self._api.reply(invocation)
+        try:
+            copy_context().run(self._serve, invocation, reply)
+        finally:
+            self._clock.release()
+            sys.stdout.flush()
+            sys.stderr.flush()
+
+    def _serve(self, invocation: Invocation, reply: Reply) -> None:
+        wall, now = time.time(), monotonic()
+        try:
+            event = json.loads(invocation.body)
+        except ValueError as error:
+            logs.log_exception(error)
+            event = _NO_EVENT
+        request = Request(event, invocation.request_id, wall)
+        dialect = self._handler.dialect
+        pipeline = Pipeline(
+            request,
+            UndecoratedEncoder(request) if dialect is None else dialect.encoder(request),
+            reply,
+            self._settings,
+            Deadline(now, invocation.deadline_ms / 1000 - wall, self._settings.deadline_margin, self._settings.max_duration),
+            self._clock,
+            self._interrupter,
+            dialect is not None,
+            now,
+        )
+        self._clock.watch(pipeline)
+        last_words: BaseException | None = None
+        try:
+            if event is _NO_EVENT:
+                pipeline.refuse_event()
+            else:
+                last_words = self._run(request, LambdaContext(invocation), pipeline)
+        except PeerInterrupted as error:
+            pipeline.interrupted()
+            logs.log("WARN", f"STREAM_BROKEN_OFF: {error}")
+        self._interrupter.armed = False
+        self._conclude(pipeline, reply)
+        if last_words is not None:
+            raise last_words
+
+    def _run(self, request: Request, context: LambdaContext, pipeline: Pipeline) -> BaseException | None:
+        """Runs the handler to its end, whichever that is. Returns an exception that has to end the process afterwards."""
+        try:
+            try:
+                self._interrupter.armed = True
+                self._handler.run(request, context, pipeline)
+            finally:
+                self._interrupter.armed = False
+            if not pipeline.outcome:
+                pipeline.complete()
+        except PeerInterrupted:
+            raise
+        except BaseException as error:
+            self._interrupter.armed = False  # the interrupt may have come just before it was disarmed
+            if isinstance(error, StreamInterrupted) and pipeline.outcome:
+                return None
+            if isinstance(error, HttpError):
+                logs.log("INFO", f"{type(error).__name__}: {error.status} {error.code}: {error.message}")
+            else:
+                logs.log_exception(error)
+            pipeline.fail(error)
+            if isinstance(error, (SystemExit, KeyboardInterrupt)):
+                return error
+        return None
+
+    def _conclude(self, pipeline: Pipeline, reply: Reply) -> None:
+        """Hears what the Runtime API says to the reply, and leaves the connection fit for the next one."""
+        if pipeline.outcome == "deadline":
+            logs.log("WARN", "STREAM_DEADLINE: the stream was ended before its time limit")
+        try:
+            answer = reply.result() if reply.ended else reply.verdict()
+        except PeerInterrupted as error:
+            logs.log("WARN", f"STREAM_BROKEN_OFF: {error}")
+            return
+        if answer is None or answer.status == 202:
+            return
+        if answer.status >= 500:  # "Container error. Non-recoverable state. Runtime should exit promptly."
+            raise TransportError(f"RUNTIME_API: a reply was answered {answer.status}: {answer.body[:200]!r}")
+        level = "INFO" if answer.status == 410 else "WARN"  # 410: another attempt at this invocation has taken over
+        logs.log(level, f"REPLY_REFUSED: the Runtime API answered {answer.status}: {answer.body[:200]!r}")

@@ -1,0 +1,315 @@
+"""The Runtime API on one socket: the only file that does I/O on the hot path, and the seam under which another client could sit.
+
+What the rest of the runtime uses, and all that a replacement has to offer: `RuntimeApi.next`, `.reply` and `.fail_init`, and the
+methods of `Reply`.
+
+A raw socket, because http.client costs 20 ms of import and twice the time to the first byte. TCP_NODELAY, because without it the
+last small packet of every answer waits 40 ms for an acknowledgement. The head leaves with the first chunk, the last chunk with the
+terminator, each in one system call.
+
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html and, for streaming,
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html#runtimes-custom-response-streaming
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from binascii import b2a_base64
+from time import monotonic
+
+from . import http1
+from .events import compact_json
+from .http1 import Answer, AnswerReader, ConnectionClosed, ProtocolError
+from .invocation import Invocation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CONNECT_PATIENCE_SECONDS = 5.0
+ANSWER_PATIENCE_SECONDS = 10.0  # between two pieces of one answer; how long the first may take is the caller's to say
+JOIN_BELOW_BYTES = 16_384  # below it one copy is cheaper than a vector of pieces, above it dearer
+MAX_PIECES = 500  # sendmsg takes 1024 on Linux and macOS (IOV_MAX)
+_PREFIX = "/2018-06-01/runtime"
+_ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
+_ERROR_BODY = "Lambda-Runtime-Function-Error-Body"
+
+
+class TransportError(Exception):
+    """The Runtime API is gone, or does not speak its protocol. Nothing more can be served."""
+
+
+class PeerInterrupted(Exception):
+    """The Runtime API broke off one reply. The next invocation may be fine."""
+
+
+class RuntimeApi:
+    """A connection to the Runtime API, kept alive and remade where it broke.
+
+    Args:
+        address: host:port, as AWS_LAMBDA_RUNTIME_API has it.
+    """
+
+    def __init__(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        self._peer = (host.strip("[]"), int(port)) if host and port.isdigit() else (address, 80)
+        self.host = address
+        self._socket: socket.socket | None = None
+        self._next = http1.request("GET", f"{_PREFIX}/invocation/next", address, {})
+
+    def next(self) -> Invocation:
+        """Waits, for ever if need be, for the next invocation.
+
+        Raises:
+            TransportError: There is no Runtime API, or it said something else.
+        """
+        reused = self._socket is not None
+        try:
+            try:
+                answer = self._ask_next()
+            except (ConnectionError, ConnectionClosed):
+                self.close()
+                if not reused:
+                    raise
+                answer = self._ask_next()  # a connection kept alive may have been closed between two invocations
+            if answer.status != 200:
+                raise ProtocolError(f"status {answer.status}: {answer.body[:200]!r}")
+            return Invocation(answer.headers, answer.body)
+        except (OSError, ProtocolError) as error:
+            raise TransportError(f"RUNTIME_API: GET /invocation/next on {self.host} failed: {error}") from error
+
+    def reply(self, invocation: Invocation) -> Reply:
+        """The reply to this invocation. Nothing is sent yet.
+
+        Raises:
+            TransportError: The connection broke since, and there is no other.
+        """
+        try:
+            return Reply(self, self._connected(), invocation)
+        except OSError as error:
+            raise TransportError(f"RUNTIME_API: no connection to {self.host}: {error}") from error
+
+    def fail_init(self, error_type: str, message: str) -> None:
+        """Tells why the function cannot start.
+
+        Raises:
+            TransportError: It could not be told within some seconds.
+        """
+        headers = {_ERROR_TYPE: error_type, "Content-Type": "application/json"}
+        body = compact_json(_error_document(error_type, message))
+        try:
+            connection = self._connected()
+            connection.settimeout(ANSWER_PATIENCE_SECONDS)
+            connection.sendall(http1.request("POST", f"{_PREFIX}/init/error", self.host, headers, body))
+            self.read_answer(ANSWER_PATIENCE_SECONDS)
+        except (OSError, ProtocolError) as error:
+            raise TransportError(f"RUNTIME_API: POST /init/error on {self.host} failed: {error}") from error
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Closes the connection; the next call makes another."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def read_answer(self, patience: float | None) -> Answer:
+        """Reads one answer.
+
+        Args:
+            patience: Seconds until its first byte. None: for ever.
+        """
+        connection = self._connected()
+        reader = AnswerReader()
+        while True:
+            if patience is not None and not _ready(connection, select.POLLIN, patience):
+                raise ProtocolError(f"silence for {patience:g} seconds")
+            data = connection.recv(262_144)
+            answer = reader.feed(data) if data else reader.close()
+            if answer is not None:
+                if not answer.keep_alive:
+                    self.close()
+                return answer
+            patience = ANSWER_PATIENCE_SECONDS
+
+    def _ask_next(self) -> Answer:
+        self._connected().sendall(self._next)
+        return self.read_answer(None)
+
+    def _connected(self) -> socket.socket:
+        if self._socket is None:
+            connection = socket.create_connection(self._peer, CONNECT_PATIENCE_SECONDS)
+            connection.settimeout(None)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket = connection
+        return self._socket
+
+
+class Reply:
+    """The reply to one invocation: a stream, a document, or an error. Used by one thread at a time, except `abort`.
+
+    `until` is a time of time.monotonic(): a send that the peer does not take by then raises PeerInterrupted. None: it waits, and
+    only `abort` from another thread frees it.
+
+    Attributes:
+        content_type: Of the stream; may be set until the first `send`.
+        begun: Whether anything has been sent.
+        ended: Whether everything has been sent.
+        bytes_sent: Of the body, without HTTP's own.
+    """
+
+    __slots__ = ("_api", "_invocation", "_socket", "begun", "bytes_sent", "content_type", "ended")
+
+    def __init__(self, api: RuntimeApi, connection: socket.socket, invocation: Invocation) -> None:
+        self._api = api
+        self._socket = connection
+        self._invocation = invocation
+        self.content_type = "application/octet-stream"
+        self.begun = False
+        self.ended = False
+        self.bytes_sent = 0
+
+    def send(self, pieces: Sequence[bytes], size: int, max_chunk: int, until: float | None = None) -> None:
+        """Sends `pieces`, together `size` bytes, in chunks of at most `max_chunk` bytes.
+
+        Raises:
+            PeerInterrupted: The peer closed the connection, or did not take it in time.
+        """
+        self._send_chunks(pieces, size, max_chunk, b"", until)
+
+    def finish(
+        self, pieces: Sequence[bytes], size: int, max_chunk: int, error: tuple[str, str] | None = None, until: float | None = None
+    ) -> None:
+        """Sends the last pieces and the end; with `error`, a type and a message, the trailers that make Lambda count it."""
+        trailers = {}
+        if error is not None:
+            document = b2a_base64(compact_json(_error_document(*error)), newline=False).decode()
+            trailers = {_ERROR_TYPE: error[0], _ERROR_BODY: document}
+        self.ended = True
+        self._send_chunks(pieces, size, max_chunk, http1.last_chunk(trailers), until)
+
+    def respond(self, content_type: str, body: bytes) -> None:
+        """The whole reply at once, for direct invocations: nothing streams."""
+        self.begun = self.ended = True
+        self._write([self._head("response", {"Content-Type": content_type}, body)], None)
+
+    def fail(self, error_type: str, message: str, until: float | None = None) -> None:
+        """Reports an error instead of a reply."""
+        self.begun = self.ended = True
+        headers = {"Content-Type": "application/json", _ERROR_TYPE: error_type}
+        self._write([self._head("error", headers, compact_json(_error_document(error_type, message)))], until)
+
+    def result(self) -> Answer:
+        """Reads what the Runtime API says to the complete reply. How long that may take is the deadline's business.
+
+        Raises:
+            PeerInterrupted: It says nothing, or nothing that makes sense. The connection is closed then.
+        """
+        try:
+            return self._api.read_answer(None)
+        except (OSError, ProtocolError) as error:
+            self._api.close()
+            raise PeerInterrupted(f"no answer to the reply: {error}") from error
+
+    def verdict(self) -> Answer | None:
+        """After a PeerInterrupted: what the Runtime API had to say, where it did; the connection is closed either way."""
+        try:
+            return self._api.read_answer(0.05)
+        except (OSError, ProtocolError):
+            return None  # it broke off without a word, which the caller knows already
+        finally:
+            self._api.close()
+
+    def broken_off(self) -> bool:
+        """Whether the peer closed the connection or spoke before the end. Does not wait."""
+        try:
+            self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def abort(self) -> None:
+        """Frees a send that waits in another thread, and ends the connection."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError as error:
+            del error  # it is closed already, which is what was asked for
+
+    def _send_chunks(self, pieces: Sequence[bytes], size: int, max_chunk: int, end: bytes, until: float | None) -> None:
+        parts: list[bytes | memoryview] = []
+        if not self.begun:
+            self.begun = True
+            parts.append(self._stream_head())
+        if size > max_chunk:
+            whole = memoryview(b"".join(pieces))
+            for start in range(0, size, max_chunk):
+                chunk = whole[start : start + max_chunk]
+                self._write([*parts, b"%x\r\n" % len(chunk), chunk, b"\r\n"], until)
+                parts = []
+        elif size:
+            parts.append(b"%x\r\n" % size)
+            parts.extend(pieces)
+            parts.append(b"\r\n")
+        if end:
+            parts.append(end)
+        if parts:
+            self._write(parts, until)
+        self.bytes_sent += size
+
+    def _write(self, parts: list[bytes | memoryview], until: float | None) -> None:
+        if until is not None:
+            self._write_until(b"".join(parts), until)
+            return
+        try:
+            if len(parts) <= MAX_PIECES and sum(map(len, parts)) >= JOIN_BELOW_BYTES:
+                sent = self._socket.sendmsg(parts)
+                if sent < sum(map(len, parts)):
+                    self._socket.sendall(memoryview(b"".join(parts))[sent:])
+            else:
+                self._socket.sendall(b"".join(parts))
+        except OSError as error:
+            raise PeerInterrupted(f"the reply was broken off: {error}") from error
+
+    def _write_until(self, data: bytes, until: float) -> None:
+        left = memoryview(data)
+        try:
+            while left:
+                if not _ready(self._socket, select.POLLOUT, until - monotonic()):
+                    raise PeerInterrupted("the reply was not taken in time")
+                try:
+                    left = left[self._socket.send(left, socket.MSG_DONTWAIT) :]
+                except BlockingIOError:
+                    continue  # less room than poll thinks worth its while; ask again
+        except OSError as error:
+            raise PeerInterrupted(f"the reply was broken off: {error}") from error
+
+    def _stream_head(self) -> bytes:
+        return self._head(
+            "response",
+            {
+                "Content-Type": self.content_type,
+                "Lambda-Runtime-Function-Response-Mode": "streaming",
+                "Transfer-Encoding": "chunked",
+                "Trailer": f"{_ERROR_TYPE}, {_ERROR_BODY}",
+            },
+            None,
+        )
+
+    def _head(self, what: str, headers: dict[str, str], body: bytes | None) -> bytes:
+        if self._invocation.invocation_id:
+            headers["Lambda-Runtime-Invocation-Id"] = self._invocation.invocation_id
+        return http1.request("POST", f"{_PREFIX}/invocation/{self._invocation.request_id}/{what}", self._api.host, headers, body)
+
+
+def _ready(connection: socket.socket, event: int, seconds: float) -> bool:
+    poll = select.poll()
+    poll.register(connection, event)
+    return bool(poll.poll(max(0.0, seconds) * 1000))
+
+
+def _error_document(error_type: str, message: str) -> dict[str, object]:
+    """No stack trace: it is in the log, and whoever may invoke the function need not see its insides."""
+    return {"errorMessage": message, "errorType": error_type, "stackTrace": []}
