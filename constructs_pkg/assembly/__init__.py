@@ -10,7 +10,8 @@ Names and ARNs that AWS would make up at deployment are made up here too, the sa
 """
 
 from constructs_pkg.assembly.errors import AssemblyError, UnresolvedIntrinsic
+from constructs_pkg.assembly.intrinsics import is_intrinsic
 from constructs_pkg.assembly.reader import AttributeKey, CloudAssembly
 from constructs_pkg.assembly.template import Resource, StackTemplate
 
-__all__ = ["AssemblyError", "AttributeKey", "CloudAssembly", "Resource", "StackTemplate", "UnresolvedIntrinsic"]
+__all__ = ["AssemblyError", "AttributeKey", "CloudAssembly", "Resource", "StackTemplate", "UnresolvedIntrinsic", "is_intrinsic"]
