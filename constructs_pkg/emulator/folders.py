@@ -6,6 +6,7 @@ layers merged, under the emulator's private folder.
 
 from __future__ import annotations
 
+import importlib.machinery
 import importlib.util
 import os
 import shutil
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from constructs_pkg.emulator.functions import Function
 
@@ -38,21 +39,40 @@ class FunctionFolders:
     opt: Path
 
 
-def lay_out(function: Function, folder: Path, *, dependencies: Path | None) -> FunctionFolders:
+def lay_out(function: Function, folder: Path, *, resolve: Callable[[Path], Path | None]) -> FunctionFolders:
     """Makes a function's /var/task and /opt.
 
     Args:
         function: The function.
         folder: Its private folder, which exists.
-        dependencies: Packages resolved anew for this machine: they take the place of the asset's own.
+        resolve: Gives, for a code folder, packages resolved anew for this machine, which take the place of its own; None where its own do.
 
     Raises:
-        CodeUnusable: an asset is missing or is not a zip.
+        CodeUnusable: an asset is missing or is not a zip, or the handler is not in it.
     """
-    return FunctionFolders(task=_task(function, folder, dependencies), opt=_opt(function.layers, folder))
+    folders = FunctionFolders(task=_task(function, folder, resolve), opt=_opt(function.layers, folder))
+    _require_handler(function.handler, folders)
+    return folders
 
 
-def _task(function: Function, folder: Path, dependencies: Path | None) -> Path:
+def _require_handler(handler: str, folders: FunctionFolders) -> None:
+    """On Lambda a handler that is not there is an error at each init; here it can be said at once."""
+    module, dot, name = handler.rpartition(".")
+    if not dot or not module or not name:
+        raise CodeUnusable(f"HANDLER_UNREADABLE: {handler!r} is no handler; write it as module.function, such as index.handler")
+    relative = Path(*module.replace("/", ".").split("."))
+    roots = [folders.task, folders.opt / "python", *folders.opt.glob("python/lib/python3.*/site-packages")]
+    for root in roots:
+        if any((root / relative).with_name(relative.name + suffix).is_file() for suffix in importlib.machinery.all_suffixes()):
+            return
+        if (root / relative).is_dir():
+            return
+    raise CodeUnusable(
+        f"HANDLER_MISSING: {relative}.py is not in the function's code, and its handler is {handler}; correct one of them"
+    )
+
+
+def _task(function: Function, folder: Path, resolve: Callable[[Path], Path | None]) -> Path:
     if function.code is None:
         task = folder / "task"
         task.mkdir()
@@ -60,6 +80,7 @@ def _task(function: Function, folder: Path, dependencies: Path | None) -> Path:
         task.joinpath(module + _SUFFIXES["python"]).write_text(function.inline_code or "", encoding="utf-8")
         return task
     code = _unpacked(function.code, folder / "code")
+    dependencies = resolve(code)
     if dependencies is None:
         return code
     task = folder / "task"

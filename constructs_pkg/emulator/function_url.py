@@ -28,21 +28,20 @@ if TYPE_CHECKING:
 class FunctionUrlFront:
     """One Function URL."""
 
-    def __init__(self, url: FunctionUrl, gate: Gate, *, log: Callable[[str], None]) -> None:
+    def __init__(self, url: FunctionUrl, *, log: Callable[[str], None]) -> None:
         """
         Args:
             url: The URL as the template has it.
-            gate: Who may call.
             log: Takes log lines.
         """
         self.url = url
         self.service: FunctionService | None = None
-        self._gate = gate
+        self.gate: Gate | None = None
         self._log = log
         self._server = HttpServer.for_exchanges(self._answer, max_body_bytes=MAX_EVENT_BYTES, on_error=log)
 
     async def bind(self, port: int) -> int:
-        """Takes the port; requests are served once `service` is set."""
+        """Takes the port; requests are served once `gate` and `service` are set."""
         return await self._server.bind(port)
 
     @property
@@ -60,9 +59,9 @@ class FunctionUrlFront:
         await self._server.close()
 
     async def _answer(self, exchange: Exchange) -> None:
-        request, url, service = exchange.request, self.url, self.service
+        request, url, service, gate = exchange.request, self.url, self.service, self.gate
         request_id = str(uuid4())
-        if service is None:
+        if service is None or gate is None:
             _refuse(exchange, request_id, 503, "ServiceException", "The emulator is still starting")
             return
         cors = []
@@ -73,7 +72,7 @@ class FunctionUrlFront:
                 exchange.respond(200, [("x-amzn-RequestId", request_id), *cors], b"")
                 return
         try:
-            principal = self._authorize(exchange, service)
+            principal = self._authorize(exchange, service, gate)
         except _Refused as refused:
             exchange.respond(refused.status, [*refused.headers, ("x-amzn-RequestId", request_id), *cors], refused.body)
             return
@@ -104,7 +103,7 @@ class FunctionUrlFront:
             headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", "TooManyRequestsException")]
             exchange.respond(429, [*headers, ("x-amzn-RequestId", request_id), *cors], _json(body))
 
-    def _authorize(self, exchange: Exchange, service: FunctionService) -> Principal | None:
+    def _authorize(self, exchange: Exchange, service: FunctionService, gate: Gate) -> Principal | None:
         """Who is calling, and that they may. An anonymous caller of an open URL is None.
 
         Raises:
@@ -113,12 +112,12 @@ class FunctionUrlFront:
         url, principal = self.url, None
         if url.auth_type == "AWS_IAM":
             try:
-                principal = self._gate.identify(exchange.request, service="lambda", region=service.function.region)
+                principal = gate.identify(exchange.request, service="lambda", region=service.function.region)
             except SignatureRefusal as refusal:
                 self._log(f"403 {exchange.request.method} {exchange.request.raw_path}: {refusal}")
                 answer = function_url_refusal(refusal)
                 raise _Refused(answer.status, list(answer.headers), answer.body) from refusal
-        decision = self._gate.authorizer.authorize_function_url(principal, service.invoked_arn(url.qualifier), url.auth_type)
+        decision = gate.authorizer.authorize_function_url(principal, service.invoked_arn(url.qualifier), url.auth_type)
         if not decision.allowed:
             self._log(f"403 {exchange.request.method} {exchange.request.raw_path}: {decision.reason}")
             answer = function_url_refusal(decision)

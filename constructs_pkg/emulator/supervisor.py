@@ -103,6 +103,7 @@ class Supervisor:
         if reader is not None:
             reader.cancel()
             await asyncio.wait([reader])
+        self._give_up()
         control, self._control = self._control, None
         if control is not None:
             loop = asyncio.get_running_loop()
@@ -205,10 +206,14 @@ class Supervisor:
             *lines, buffer = (buffer + data).split(b"\n")
             for line in lines:
                 self._hear(json.loads(line))
+        self._give_up()
+        self._on_lost()
+
+    def _give_up(self) -> None:
+        """Nobody waits for a process that will not come."""
         for started in self._started.values():
             if not started.done():
                 started.set_exception(SpawnFailed("SUPERVISOR_LOST: the emulator's supervisor is gone; start the emulator again"))
-        self._on_lost()
 
     def _hear(self, message: dict[str, object]) -> None:
         if "started" in message:

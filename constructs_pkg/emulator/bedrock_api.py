@@ -1,0 +1,181 @@
+"""Bedrock's runtime endpoint, answered by the local model: ConverseStream and Converse, for unmodified SDKs.
+
+The signature is verified and the caller's policies are evaluated, so that least privilege shows here: whatever model a policy
+allows is answered, whatever it does not is AccessDeniedException.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from constructs_pkg.emulator.converse import (
+    STATUS,
+    InvalidRequest,
+    answer_document,
+    delta_frame,
+    end_frames,
+    error_frame,
+    model_arns,
+    parse_request,
+    start_frames,
+)
+from constructs_pkg.emulator.eventstream import CONTENT_TYPE
+from constructs_pkg.emulator.http_server import Exchange, HttpServer
+from constructs_pkg.emulator.iam import RefusalResponse, SignatureRefusal, api_refusal
+from constructs_pkg.emulator.models import ChatRequest, Completion, Delta, Model, ModelFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from constructs_pkg.emulator.service import Gate
+
+MAX_REQUEST_BYTES = 26_214_400
+"""25 MB, Bedrock's own limit on a request: https://docs.aws.amazon.com/general/latest/gr/bedrock.html."""
+
+_ROUTE = re.compile(r"^/model/([^/]+(?:/[^/]+)?)/(converse|converse-stream)$")
+_ACTIONS = {"converse": "bedrock:InvokeModel", "converse-stream": "bedrock:InvokeModelWithResponseStream"}
+
+
+class BedrockApi:
+    """The endpoint that functions find in AWS_ENDPOINT_URL_BEDROCK_RUNTIME."""
+
+    def __init__(self, model: Model | None, *, why_no_model: str, log: Callable[[str], None]) -> None:
+        """
+        Args:
+            model: Who answers, None for nobody.
+            why_no_model: One line for callers when nobody does.
+            log: Takes log lines.
+        """
+        self.model = model
+        self.why_no_model = why_no_model
+        self.gate: Gate | None = None
+        self.region = ""
+        self._log = log
+        self._server = HttpServer.for_exchanges(self._answer, max_body_bytes=MAX_REQUEST_BYTES, on_error=log)
+
+    async def bind(self, port: int = 0) -> int:
+        """Takes a port."""
+        return await self._server.bind(port)
+
+    @property
+    def address(self) -> str:
+        """The endpoint URL, without a slash at the end."""
+        return f"http://127.0.0.1:{self._server.port}"
+
+    async def close(self) -> None:
+        """Stops listening."""
+        await self._server.close()
+
+    async def _answer(self, exchange: Exchange) -> None:
+        try:
+            operation, request = self._admit(exchange)
+            assert self.model is not None
+            if operation == "converse":
+                await self._converse(exchange, self.model, request)
+            else:
+                await self._converse_stream(exchange, self.model, request)
+        except InvalidRequest as invalid:
+            _fail(exchange, ModelFailure("ValidationException", str(invalid)))
+        except ModelFailure as failure:
+            self._log(f"Bedrock answers {failure.shape}: {failure.message}")
+            _fail(exchange, failure)
+
+    def _admit(self, exchange: Exchange) -> tuple[str, ChatRequest]:
+        """The operation and its input, once the caller is known and may.
+
+        Raises:
+            InvalidRequest: not a request that can be answered.
+            ModelFailure: refused, or nobody is there to answer.
+        """
+        request, gate = exchange.request, self.gate
+        found = _ROUTE.match(request.raw_path)
+        if gate is None:
+            raise ModelFailure("ServiceUnavailableException", "The emulator is still starting.")
+        if request.method != "POST" or found is None:
+            raise ModelFailure("ResourceNotFoundException", f"{request.method} {request.raw_path} is not emulated.")
+        raw_model_id, operation = found[1], found[2]
+        try:
+            principal = gate.identify(request, service="bedrock", region=self.region)
+        except SignatureRefusal as refusal:
+            raise _Refused(api_refusal(refusal)) from refusal
+        account = principal.account if principal is not None else ""
+        for arn in model_arns(raw_model_id, region=self.region, account=account):
+            decision = gate.authorizer.authorize(principal, _ACTIONS[operation], arn)
+            if not decision.allowed:
+                self._log(f"Bedrock refuses: {decision.reason}")
+                raise _Refused(api_refusal(decision))
+        if exchange.too_large:
+            raise InvalidRequest("Input is too long for requested model.")
+        if self.model is None:
+            raise ModelFailure("ServiceUnavailableException", self.why_no_model)
+        return operation, parse_request(request.body)
+
+    async def _converse(self, exchange: Exchange, model: Model, request: ChatRequest) -> None:
+        started = time.monotonic()
+        texts: list[str] = []
+        completion = Completion(stop_reason="end_turn", input_tokens=0, output_tokens=0)
+        async with aclosing(model.answer(request)) as answer:
+            async for event in answer:
+                if isinstance(event, Delta):
+                    texts.append(event.text)
+                else:
+                    completion = event
+                if not exchange.alive:
+                    return
+        document = answer_document("".join(texts), completion, _milliseconds(started))
+        headers = [("Content-Type", "application/json"), ("x-amzn-RequestId", str(uuid4()))]
+        exchange.respond(200, headers, json.dumps(document).encode())
+
+    async def _converse_stream(self, exchange: Exchange, model: Model, request: ChatRequest) -> None:
+        """Streams. The head waits for the model's first word, so that what fails before it is an HTTP error, as on AWS."""
+        started = time.monotonic()
+        flowing = asyncio.Event()
+        flowing.set()
+        exchange.on_pause, exchange.on_resume, exchange.on_lost = flowing.clear, flowing.set, flowing.set
+        async with aclosing(model.answer(request)) as answer:
+            try:
+                async for event in answer:
+                    if not exchange.alive:
+                        return
+                    if not exchange.started:
+                        exchange.start(200, [("Content-Type", CONTENT_TYPE), ("x-amzn-RequestId", str(uuid4()))])
+                        exchange.write(start_frames())
+                    if isinstance(event, Delta):
+                        exchange.write(delta_frame(event.text))
+                    else:
+                        exchange.write(end_frames(event, _milliseconds(started)))
+                    exchange.flush()
+                    await flowing.wait()
+            except ModelFailure as failure:
+                if not exchange.started:
+                    raise
+                self._log(f"Bedrock's stream fails: {failure.shape}: {failure.message}")
+                exchange.write(error_frame(failure))
+        exchange.end()
+
+
+class _Refused(ModelFailure):
+    """A refusal whose answer is ready."""
+
+    def __init__(self, answer: RefusalResponse) -> None:
+        super().__init__("AccessDeniedException", answer.body.decode())
+        self.answer = answer
+
+
+def _fail(exchange: Exchange, failure: ModelFailure) -> None:
+    request_id = ("x-amzn-RequestId", str(uuid4()))
+    if isinstance(failure, _Refused):
+        exchange.respond(failure.answer.status, [*failure.answer.headers, request_id], failure.answer.body)
+        return
+    headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", failure.shape), request_id]
+    exchange.respond(STATUS.get(failure.shape, 500), headers, json.dumps({"message": failure.message}).encode())
+
+
+def _milliseconds(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)

@@ -1,0 +1,147 @@
+"""`streaming-lambda local`: runs an app's streaming functions until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from constructs_pkg.assembly import AssemblyError
+from constructs_pkg.emulator.app_command import AppFailed, read_cdk_json, synthesize
+from constructs_pkg.emulator.console import describe, log_line
+from constructs_pkg.emulator.emulator import Emulator, NothingToRun
+from constructs_pkg.emulator.http_server import PortInUse
+from constructs_pkg.emulator.models import ModelUnavailable
+
+DONE, FAILED, USAGE = 0, 1, 2
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.description = (
+        "Runs the streaming functions of a synthesized CDK app on this machine: each Function URL on a port of 127.0.0.1, under "
+        "the template's own IAM policies. Prints URLs and credentials; logs go to standard error; Ctrl-C stops everything."
+    )
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
+        "--assembly", type=Path, metavar="DIR", help="the synthesized app (default: ./cdk.out where it is, else the app of ./cdk.json)"
+    )
+    source.add_argument("--app", metavar="CMD", help="synthesize with this command first, such as 'python app.py'")
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=0,
+        metavar="P",
+        help="port of the first Function URL; further URLs, then the Lambda endpoint, then the Bedrock endpoint count up from it "
+        "(default: free ports)",
+    )
+    parser.add_argument(
+        "--model",
+        default="auto",
+        metavar="MODEL",
+        help="who answers in place of Bedrock: smollm2, echo, or echo:20 for 20 tokens a second "
+        "(default: smollm2 where the app uses Bedrock and the model is installed)",
+    )
+    parser.add_argument(
+        "--parameter", action="append", default=[], type=_parameter, metavar="NAME=VALUE", help="value of a template parameter"
+    )
+    parser.add_argument("--json", action="store_true", help="print one line of JSON once everything is ready")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs until Ctrl-C or SIGTERM. 0: stopped as asked; 1: could not start, or broke; 2: no assembly that can be read."""
+    with ExitStack() as stack:
+        try:
+            assembly = _find_assembly(args, stack)
+            emulator = Emulator(assembly, model=args.model, port=args.port, parameters=dict(args.parameter), log=log_line)
+        except (AssemblyError, ValueError, _NoAssembly) as error:
+            return _say(str(error), USAGE)
+        except AppFailed as error:
+            return _say(str(error), FAILED)
+        try:
+            return asyncio.run(_serve(emulator, as_json=args.json))
+        except (NothingToRun, ModelUnavailable, AssemblyError) as error:
+            return _say(str(error), FAILED)
+        except PortInUse as error:
+            return _say(str(error.strerror), FAILED)
+        except TimeoutError:
+            return _say("START_TOO_SLOW: the functions did not get ready in time; see the lines above", FAILED)
+
+
+async def _serve(emulator: Emulator, *, as_json: bool) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    starting = asyncio.ensure_future(emulator.start())
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+        await asyncio.wait([starting])
+        return DONE
+    starting.result()
+    try:
+        document = emulator.json()
+        if all(row["broken"] for row in document["functions"]):
+            return _say(f"NOTHING_TO_RUN: every function is broken; the first: {document['functions'][0]['broken']}", FAILED)
+        print(json.dumps(document, separators=(",", ":")) if as_json else describe(document), flush=True)
+        failing = asyncio.ensure_future(emulator.failed.wait())
+        await asyncio.wait([stopping, failing], return_when=asyncio.FIRST_COMPLETED)
+        failing.cancel()
+        return FAILED if emulator.failed.is_set() else DONE
+    finally:
+        stopping.cancel()
+        await emulator.stop()
+
+
+class _NoAssembly(Exception):
+    pass
+
+
+def _find_assembly(args: argparse.Namespace, stack: ExitStack) -> Path:
+    """The assembly that was asked for, synthesized first where that was asked for.
+
+    Raises:
+        _NoAssembly: nothing to go by.
+        AppFailed: the app's command fails.
+    """
+    if args.assembly is not None:
+        return Path(args.assembly)
+    here = Path.cwd()
+    if args.app is None and (here / "cdk.out").is_dir():
+        return here / "cdk.out"
+    settings = read_cdk_json(here)
+    command = args.app or settings.get("app")
+    if not command:
+        raise _NoAssembly(
+            "NO_ASSEMBLY: neither ./cdk.out nor the app of a ./cdk.json is here; "
+            "run `cdk synth` first, or give --assembly DIR or --app CMD"
+        )
+    outdir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="streaming-lambda-app-")))
+    log_line(f"synthesizing: {command}")
+    synthesize(command, outdir, settings.get("context") or {})
+    return outdir
+
+
+def _say(reason: str, code: int) -> int:
+    print(f"streaming-lambda local: {reason}", file=sys.stderr)
+    return code
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; allowed: 0 to 65535")
+    return int(text)
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value

@@ -1,0 +1,410 @@
+"""Everything put together: an assembly in, URLs and credentials out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from typing import TYPE_CHECKING, Any, Self
+
+from constructs_pkg.assembly import CloudAssembly
+from constructs_pkg.emulator.bedrock_api import BedrockApi
+from constructs_pkg.emulator.cache import cache_folder
+from constructs_pkg.emulator.concurrency import ACCOUNT_CONCURRENCY, AccountConcurrency, FunctionConcurrency
+from constructs_pkg.emulator.dependencies import resolve_dependencies
+from constructs_pkg.emulator.environment import INIT_SECONDS, Environment, Plan
+from constructs_pkg.emulator.folders import CodeUnusable, is_executable, lay_out, make_runtime_folder
+from constructs_pkg.emulator.function_url import FunctionUrlFront
+from constructs_pkg.emulator.functions import Function, read_functions
+from constructs_pkg.emulator.iam import Authorizer, Principals
+from constructs_pkg.emulator.interpreters import Interpreter, find_interpreter
+from constructs_pkg.emulator.lambda_api import LambdaApi
+from constructs_pkg.emulator.models import EchoModel, Model, ModelUnavailable
+from constructs_pkg.emulator.models.smollm2 import SmolLM2
+from constructs_pkg.emulator.ports import Ports
+from constructs_pkg.emulator.service import FunctionService, Gate
+from constructs_pkg.emulator.supervisor import Supervisor
+from constructs_pkg.emulator.variables import Places, Surroundings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+START_SECONDS = 180.0
+"""How long the start may take: provisioned environments have 130 s for their init."""
+
+STOP_SECONDS = 20.0
+
+
+class NothingToRun(Exception):
+    """The assembly has no function. The text is one line."""
+
+
+class Emulator:
+    """Runs the streaming functions of a synthesized app on this machine.
+
+    In tests:
+
+        with Emulator(Path("cdk.out"), model="echo") as emulator:
+            emulator.urls["ChatStack/Chat/Function"]        # http://127.0.0.1:43211/
+            emulator.principals["admin"]                    # arn, access_key_id, secret_access_key, session_token
+
+    or, inside a running loop, `async with`.
+    """
+
+    def __init__(
+        self,
+        assembly: Path | CloudAssembly,
+        *,
+        model: str | Model | None = "auto",
+        port: int = 0,
+        parameters: Mapping[str, str] | None = None,
+        account_concurrency: int = ACCOUNT_CONCURRENCY,
+        init_seconds: float = INIT_SECONDS,
+        log: Callable[[str], None] | None = None,
+    ) -> None:
+        """
+        Args:
+            assembly: The `cdk.out` folder, or the assembly already read.
+            model: Who answers in place of Bedrock's models: `smollm2`, `echo`, `echo:20` (tokens a second), a Model, or None for
+                nobody. `auto` is smollm2 where a policy of the app speaks of Bedrock and the model is installed, else nobody.
+            port: Port of the first Function URL; the others, then the Lambda endpoint, then the Bedrock endpoint, count up from
+                it. 0: free ones.
+            parameters: Values of template parameters, see CloudAssembly.load.
+            account_concurrency: Concurrent executions of the whole account.
+            init_seconds: Longest init phase of an on-demand environment.
+            log: Takes log lines, without their ends. Default: they are dropped.
+
+        Raises:
+            AssemblyError: the assembly cannot be read.
+            ValueError: `MODEL_UNKNOWN`.
+        """
+        self.assembly = assembly if isinstance(assembly, CloudAssembly) else CloudAssembly.load(assembly, parameters=parameters)
+        self.failed = asyncio.Event()
+        self._log = log or (lambda _: None)
+        self._first_port = port
+        self._init_seconds = init_seconds
+        self._model, self._model_required = _choose_model(model, self.assembly)
+        self._supervisor = Supervisor(on_lost=self._on_supervisor_lost)
+        self._account = AccountConcurrency(account_concurrency)
+        self._fronts: list[FunctionUrlFront] = []
+        self._services: dict[str, FunctionService] = {}
+        self._lambda = LambdaApi(log=self._log)
+        self._bedrock = BedrockApi(None, why_no_model="No model answers here; start the emulator with --model", log=self._log)
+        self._principals: Principals | None = None
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    # What it offers.
+
+    @property
+    def region(self) -> str:
+        """The region of the app's first stack."""
+        return self.assembly.stacks[0].region
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Each Function URL by the construct path of its function, with its slash at the end."""
+        paths = {name: service.function.path for name, service in self._services.items()}
+        return {paths[front.url.function_name]: front.address for front in self._fronts if front.url.function_name in paths}
+
+    @property
+    def principals(self) -> dict[str, dict[str, str | None]]:
+        """Credentials by name: `admin`, `stranger`, `outsider`, and each role and user by its construct path."""
+        assert self._principals is not None
+        return {
+            name: {
+                "arn": principal.arn,
+                "access_key_id": principal.credentials.access_key_id,
+                "secret_access_key": principal.credentials.secret_access_key,
+                "session_token": principal.credentials.session_token,
+            }
+            for name, principal in self._principals.named.items()
+        }
+
+    @property
+    def lambda_endpoint(self) -> str:
+        """Endpoint of Lambda's API: `boto3.client("lambda", endpoint_url=...)`."""
+        return self._lambda.address
+
+    @property
+    def bedrock_endpoint(self) -> str:
+        """Endpoint of Bedrock's runtime."""
+        return self._bedrock.address
+
+    @property
+    def services(self) -> Mapping[str, FunctionService]:
+        """The functions by name."""
+        return self._services
+
+    def json(self) -> dict[str, Any]:
+        """What `streaming-lambda local --json` prints."""
+        stack = self.assembly.stacks[0]
+        return {
+            "region": stack.region,
+            "account": stack.account,
+            "lambda_endpoint": self.lambda_endpoint,
+            "bedrock_endpoint": self.bedrock_endpoint,
+            "functions": self._rows(),
+            "rest_apis": [],
+            "principals": self.principals,
+        }
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """One row per function and qualifier; those with a URL first."""
+        rows: list[dict[str, Any]] = []
+        fronts = {(front.url.function_name, front.url.qualifier): front for front in self._fronts}
+        for service in self._services.values():
+            function = service.function
+            qualifiers: list[str | None] = [alias.name for alias in function.aliases]
+            if not qualifiers or (function.name, None) in fronts:
+                qualifiers.append(None)
+            for qualifier in qualifiers:
+                front = fronts.get((function.name, qualifier))
+                rows.append(
+                    {
+                        "stack": function.stack,
+                        "path": function.path,
+                        "logical_id": function.logical_id,
+                        "function_name": function.name,
+                        "alias": qualifier,
+                        "auth_type": front.url.auth_type if front else None,
+                        "invoke_mode": front.url.invoke_mode if front else None,
+                        "url": front.address if front else None,
+                        "broken": service.broken,
+                    }
+                )
+        return sorted(rows, key=lambda row: row["url"] is None)
+
+    # Its life.
+
+    async def start(self) -> None:
+        """Starts everything; returns when the URLs answer and the provisioned environments are warm.
+
+        Raises:
+            NothingToRun: no function at all.
+            PortInUse: a port that was asked for is taken.
+            ModelUnavailable: the model that was asked for cannot be started.
+        """
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        if not self.assembly.of_type("AWS::Lambda::Function"):
+            raise NothingToRun(
+                f"NOTHING_TO_RUN: no Lambda function is in {self.assembly.directory}; synthesize an app that has one"
+            )
+        await self._supervisor.start()
+        await self._bind()
+        # The ports are known now: what a template makes of a Function URL (another function's environment) gets the emulated one.
+        addresses = {front.url.resource.attribute_key("FunctionUrl"): front.address for front in self._fronts}
+        assembly = self.assembly.with_overrides(addresses)
+        self._principals = Principals.from_assembly(assembly)
+        gate = Gate(principals=self._principals, authorizer=Authorizer(assembly, self._principals))
+        for warning in gate.authorizer.warnings:
+            self._log(f"warning: {warning}")
+        runtime = self._supervisor.folder / "runtime"
+        make_runtime_folder(runtime)
+        functions, _ = read_functions(assembly)
+        preparing = [asyncio.ensure_future(self._prepare(function, number, runtime)) for number, function in enumerate(functions)]
+        model = asyncio.ensure_future(self._start_model())
+        try:
+            services = await asyncio.gather(*preparing)
+            self._services = {service.function.name: service for service in services}
+            await model
+        finally:
+            for task in (model, *preparing):
+                task.cancel()
+        self._lambda.services, self._lambda.gate, self._lambda.region = self._services, gate, self.region
+        self._bedrock.gate, self._bedrock.region = gate, self.region
+        await asyncio.gather(*(self._provision(service) for service in self._services.values()))
+        for front in self._fronts:
+            front.gate, front.service = gate, self._services.get(front.url.function_name)
+
+    async def _bind(self) -> None:
+        ports = Ports(self._first_port)
+        for url in read_functions(self.assembly)[1]:
+            front = FunctionUrlFront(url, log=self._logger(url.function_name))
+            self._fronts.append(front)
+            await ports.give(front.bind)
+        await ports.give(self._lambda.bind)
+        await ports.give(self._bedrock.bind)
+
+    async def _start_model(self) -> None:
+        model = self._model
+        if model is None:
+            return
+        try:
+            await model.start(self._supervisor, self._logger(model.name))
+        except ModelUnavailable as unavailable:
+            if self._model_required:
+                raise
+            self._log(f"warning: {unavailable}")
+            self._bedrock.why_no_model = str(unavailable)
+        else:
+            self._bedrock.model = model
+
+    async def _prepare(self, function: Function, number: int, runtime: Path) -> FunctionService:
+        """Lays a function out and gets its environments ready to be started."""
+        log = self._logger(function.name)
+        if function.broken is not None:
+            return self._broken(function, function.broken)
+        assert function.version is not None
+        interpreter = await asyncio.to_thread(find_interpreter, function.version)
+        if not interpreter.exact:
+            log(f"Python {function.version} is not on this machine; the function runs on Python {interpreter.version}")
+        try:
+            plan = await asyncio.to_thread(
+                self._plan, function, interpreter, self._supervisor.folder / f"function-{number}", runtime, log
+            )
+        except CodeUnusable as unusable:
+            return self._broken(function, str(unusable))
+
+        def make(version: str, provisioned: bool, on_change: Callable[[Environment], None]) -> Environment:
+            return Environment(plan, self._supervisor, version=version, provisioned=provisioned, log=log, on_change=on_change)
+
+        concurrency = FunctionConcurrency(reserved=function.reserved, account=self._account, make=make, log=log)
+        return FunctionService(function, concurrency, broken=None)
+
+    def _plan(
+        self, function: Function, interpreter: Interpreter, folder: Path, runtime: Path, log: Callable[[str], None]
+    ) -> Plan:
+        """What an environment of this function consists of.
+
+        Raises:
+            CodeUnusable: its code cannot be laid out.
+        """
+        folder.mkdir()
+        folders = lay_out(function, folder, resolve=lambda code: resolve_dependencies(code, interpreter, log))
+        wrapper = function.environment["AWS_LAMBDA_EXEC_WRAPPER"]
+        places = Places(task=folders.task, opt=folders.opt, runtime=runtime, tmp=folder, home=folder)
+        if not is_executable(places.real(wrapper)):
+            raise CodeUnusable(f"WRAPPER_MISSING: AWS_LAMBDA_EXEC_WRAPPER names {wrapper}, which is not there or may not be run")
+        return Plan(
+            function=function,
+            # -S -s: nothing that happens to be installed on this machine can stand in for what the asset lacks.
+            argv=(wrapper, interpreter.path, "-S", "-s", "/var/runtime/bootstrap.py"),
+            task=folders.task,
+            opt=folders.opt,
+            runtime=runtime,
+            pycache=cache_folder() / "pycache",
+            surroundings=self._surroundings(function),
+            init_seconds=self._init_seconds,
+        )
+
+    def _surroundings(self, function: Function) -> Surroundings:
+        assert self._principals is not None
+        role = self._principals.by_arn(function.role_arn)
+        credentials: dict[str, str] = {}
+        if role is not None:
+            credentials = {
+                "AWS_ACCESS_KEY_ID": role.credentials.access_key_id,
+                "AWS_SECRET_ACCESS_KEY": role.credentials.secret_access_key,
+                "AWS_SESSION_TOKEN": role.credentials.session_token or "",
+            }
+        return Surroundings(credentials=credentials, endpoints={"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self._bedrock.address})
+
+    def _broken(self, function: Function, reason: str) -> FunctionService:
+        self._log(f"[{function.name}] broken: {reason}")
+        return FunctionService(function, None, broken=reason)
+
+    async def _provision(self, service: FunctionService) -> None:
+        concurrency = service.concurrency
+        if concurrency is None:
+            return
+        versions: dict[str, int] = {}
+        for alias in service.function.aliases:
+            if alias.provisioned:
+                versions[alias.version] = versions.get(alias.version, 0) + alias.provisioned
+        await asyncio.gather(*(concurrency.provision(version, count) for version, count in versions.items()))
+
+    def _logger(self, name: str) -> Callable[[str], None]:
+        return lambda line: self._log(f"[{name}] {line}")
+
+    def _on_supervisor_lost(self) -> None:
+        self._log("SUPERVISOR_LOST: the emulator's supervisor process has ended, and every function with it; start again")
+        self.failed.set()
+
+    async def stop(self) -> None:
+        """Stops everything it started. Bounded."""
+        for front in self._fronts:
+            await front.close()
+        await self._lambda.close()
+        await self._bedrock.close()
+        for service in self._services.values():
+            if service.concurrency is not None:
+                await service.concurrency.close()
+        if self._model is not None:
+            await self._model.close()
+        await self._supervisor.stop()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def __enter__(self) -> Self:
+        """Starts it on a loop of its own, in a thread."""
+        self._loop = loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=loop.run_forever, name="emulator", daemon=True)
+        self._thread.start()
+        try:
+            self.call(self.start(), START_SECONDS + STOP_SECONDS)
+        except BaseException:
+            self._end_thread()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        try:
+            self.call(self.stop(), STOP_SECONDS)
+        finally:
+            self._end_thread()
+
+    def call(self, coroutine: Any, timeout: float = STOP_SECONDS) -> Any:
+        """Runs a coroutine on the emulator's loop, from another thread."""
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout)
+
+    def _end_thread(self) -> None:
+        loop, thread = self._loop, self._thread
+        assert loop is not None
+        assert thread is not None
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(STOP_SECONDS)
+        if not thread.is_alive():
+            loop.close()
+        self._loop = self._thread = None
+
+
+def _choose_model(model: str | Model | None, assembly: CloudAssembly) -> tuple[Model | None, bool]:
+    """The model, and whether the emulator must not start without it.
+
+    Raises:
+        ValueError: `MODEL_UNKNOWN`.
+    """
+    if model is None or not isinstance(model, str):
+        return model, True
+    name, _, pace = model.partition(":")
+    if model == "auto":
+        wanted = any("bedrock:" in json.dumps(stack.template) for stack in assembly.stacks)
+        return (SmolLM2() if wanted else None), False
+    if model == "smollm2":
+        return SmolLM2(), True
+    if name == "echo":
+        try:
+            return EchoModel(float(pace or 0)), True
+        except ValueError as error:
+            raise ValueError(
+                f"MODEL_UNKNOWN: the pace in {model!r} is no number; write echo:20 for 20 tokens a second"
+            ) from error
+    raise ValueError(f"MODEL_UNKNOWN: {model!r}; smollm2, echo and echo:20 (tokens a second) are allowed")
