@@ -140,7 +140,7 @@ def _requests(sock: socket.socket, closing: threading.Event) -> Iterator[Receive
                 return
             buffer += data
         head, _, buffer = buffer.partition(b"\r\n\r\n")
-        start, *lines = head.decode("latin-1").split("\r\n")
+        start, *lines = head.decode("utf-8", "replace").split("\r\n")
         method, target, _ = start.split(" ")
         headers = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
         fields = {name.lower(): value for name, value in headers}
