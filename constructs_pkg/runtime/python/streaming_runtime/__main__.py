@@ -21,7 +21,9 @@ def main() -> int:
     logs.setup()
     address = os.environ.get("AWS_LAMBDA_RUNTIME_API", "")
     if not address:
-        logs.log("ERROR", "RUNTIME_API: AWS_LAMBDA_RUNTIME_API is not set; allowed: host:port; Lambda sets it, and so do its emulators")
+        logs.log(
+            "ERROR", "RUNTIME_API: AWS_LAMBDA_RUNTIME_API is not set; allowed: host:port; Lambda sets it, and so do its emulators"
+        )
         return 1
     api = RuntimeApi(address)
     try:

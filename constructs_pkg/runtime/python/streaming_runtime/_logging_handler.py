@@ -19,10 +19,11 @@ class LambdaHandler(logging.Handler):
     """Writes records as the stock client does, so that nobody's log queries break."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Writes one record; one that cannot be written is `logging`'s own business."""
         try:
             record.aws_request_id = logs.state.request_id
             logs.write(self.format(record), record.levelno)
-        except Exception:
+        except Exception:  # noqa: BLE001 - as every handler of `logging` does: a bad log line must not fail the function
             self.handleError(record)
 
 
@@ -30,6 +31,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a record, with the stock client's field names."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """Formats one record."""
         fields: dict[str, Any] = {
             "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
             "level": record.levelname,
@@ -53,12 +55,13 @@ class JsonFormatter(logging.Formatter):
 class TextFormatter(logging.Formatter):
     """A line a record, with the stock client's columns."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
 
     def __init__(self) -> None:
         super().__init__("[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s", "%Y-%m-%dT%H:%M:%S")
 
     def format(self, record: logging.LogRecord) -> str:
+        """Formats one record, in one line where newlines would cut it."""
         text = super().format(record)
         return text if logs.state.descriptor is not None else text.replace("\n", "\r")
 

@@ -51,7 +51,7 @@ async def _drive(result: Any, push: Callable[[object], None]) -> Any:
         if close is not None:
             try:
                 await close()
-            except Exception as error:  # the outcome is decided; how badly the handler cleaned up belongs in the log
+            except Exception as error:  # noqa: BLE001 - the outcome is decided; how badly the handler cleaned up belongs in the log
                 log_exception(error)
     return STREAMED
 
@@ -64,5 +64,5 @@ def _cancel(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
             loop.run_until_complete(task)
         except (asyncio.CancelledError, StreamInterrupted) as error:
             del error  # asked for
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as above
             log_exception(error)

@@ -43,6 +43,7 @@ class Clock:
             self.wake()
 
     def release(self) -> None:
+        """Nothing is watched any more."""
         self._watched = None
 
     def wake(self) -> None:
@@ -53,7 +54,7 @@ class Clock:
     def _run(self) -> None:
         try:
             self._look()
-        except BaseException as error:  # without this thread nothing is bounded any more: better a new process than a silent one
+        except BaseException as error:  # noqa: BLE001 - without this thread nothing is bounded any more: better a new process than a silent one
             log_exception(error)
             end_process("the clock thread failed")
 

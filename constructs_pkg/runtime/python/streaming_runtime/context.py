@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 
 TYPE_CHECKING = False
@@ -58,22 +59,27 @@ class LambdaContext:
 
     @property
     def aws_request_id(self) -> str:
+        """Of this invocation."""
         return self._invocation.request_id
 
     @property
     def invoked_function_arn(self) -> str:
+        """As the caller named it, with alias or version."""
         return self._invocation.function_arn
 
     @property
     def tenant_id(self) -> str | None:
+        """Of the caller, on functions that are isolated by tenant; else None."""
         return self._invocation.tenant_id
 
     @property
     def function_name(self) -> str | None:
+        """As in "chat"."""
         return os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
 
     @property
     def function_version(self) -> str | None:
+        """As in "7" or "$LATEST"."""
         return os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")
 
     @property
@@ -83,18 +89,22 @@ class LambdaContext:
 
     @property
     def log_group_name(self) -> str | None:
+        """Where the log goes."""
         return os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
 
     @property
     def log_stream_name(self) -> str | None:
+        """Where in the group."""
         return os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
 
     @property
     def identity(self) -> CognitoIdentity:
+        """Who called through Cognito."""
         return CognitoIdentity(_object(self._invocation.cognito_identity) or {})
 
     @property
     def client_context(self) -> ClientContext | None:
+        """What a mobile SDK sent along; else None."""
         fields = _object(self._invocation.client_context)
         return None if fields is None else ClientContext(fields)
 
@@ -104,7 +114,7 @@ class LambdaContext:
 
     def log(self, message: object) -> None:
         """Writes to the function's log."""
-        print(message)
+        sys.stdout.write(f"{message}\n")
 
     def __repr__(self) -> str:
         return f"LambdaContext(aws_request_id={self.aws_request_id!r}, invoked_function_arn={self.invoked_function_arn!r})"
@@ -120,5 +130,7 @@ def _object(text: str | None) -> dict[str, Any] | None:
         return None
     value = json.loads(text)
     if not isinstance(value, dict):
-        raise ValueError(f"CONTEXT_HEADER: found {type(value).__name__}; allowed: a JSON object; the Runtime API sent something else")
+        raise ValueError(
+            f"CONTEXT_HEADER: found {type(value).__name__}; allowed: a JSON object; the Runtime API sent something else"
+        )
     return value

@@ -43,6 +43,7 @@ class Leaving:
         self.exit_at = exit_at
 
     def due(self) -> float:
+        """When to come again."""
         return min(self._again_at, self.exit_at)
 
     def again(self, now: float) -> bool:

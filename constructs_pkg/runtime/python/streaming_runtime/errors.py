@@ -64,7 +64,9 @@ class NotFound(HttpError):
 class Throttled(HttpError):
     """429: too many requests. `retry_after` is sent as Retry-After, in whole seconds."""
 
-    def __init__(self, message: str = "Too many requests. Try again later.", *, code: str = "throttled", retry_after: int = 1) -> None:
+    def __init__(
+        self, message: str = "Too many requests. Try again later.", *, code: str = "throttled", retry_after: int = 1
+    ) -> None:
         super().__init__(429, code, message, {"retry-after": str(retry_after)})
 
 

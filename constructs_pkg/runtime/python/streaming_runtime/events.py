@@ -20,7 +20,7 @@ FINISH_REASONS = ("stop", "length", "content_filter", "tool_calls", "other")
 class _Event:
     """Equality, hash and repr from the slots, so that tests and logs can be read."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -72,6 +72,7 @@ class Usage(_Event):
 
     @property
     def total_tokens(self) -> int:
+        """Both together."""
         return self.input_tokens + self.output_tokens
 
 
@@ -90,7 +91,9 @@ class Finish(_Event):
 
     def __init__(self, reason: str = "stop", usage: Usage | Mapping[str, int] | None = None) -> None:
         if reason not in FINISH_REASONS:
-            raise ValueError(f"FINISH_REASON: found {reason!r}; allowed: {', '.join(FINISH_REASONS)}; use 'other' for anything else")
+            raise ValueError(
+                f"FINISH_REASON: found {reason!r}; allowed: {', '.join(FINISH_REASONS)}; use 'other' for anything else"
+            )
         self.reason = reason
         self.usage = usage if usage is None or isinstance(usage, Usage) else _usage_from(usage)
 
@@ -175,7 +178,9 @@ class HttpResponse(_Event):
         self.cookies = tuple(cookies)
         for name, value in (*self.headers.items(), *(("set-cookie", cookie) for cookie in self.cookies)):
             if not _is_token(name) or any(character in value for character in "\r\n\0"):
-                raise ValueError(f"HTTP_HEADER: found {name!r}: {value!r}; allowed: a token, and a value on one line; encode it first")
+                raise ValueError(
+                    f"HTTP_HEADER: found {name!r}: {value!r}; allowed: a token, and a value on one line; encode it first"
+                )
         if isinstance(body, str):
             self.headers.setdefault("content-type", "text/plain; charset=utf-8")
             body = body.encode()
@@ -183,10 +188,14 @@ class HttpResponse(_Event):
             self.headers.setdefault("content-type", "application/octet-stream")
         self.body = body
         if self.body and status in (204, 304):
-            raise ValueError(f"HTTP_BODY: found a body of {len(self.body)} bytes with status {status}; allowed: none; use status 200")
+            raise ValueError(
+                f"HTTP_BODY: found a body of {len(self.body)} bytes with status {status}; allowed: none; use status 200"
+            )
 
     @classmethod
-    def json(cls, value: Any, status: int = 200, headers: Mapping[str, str] | None = None, cookies: Iterable[str] = ()) -> HttpResponse:
+    def json(
+        cls, value: Any, status: int = 200, headers: Mapping[str, str] | None = None, cookies: Iterable[str] = ()
+    ) -> HttpResponse:
         """A whole answer of one JSON document: `return HttpResponse.json({"data": []})`."""
         return cls(status, {"content-type": "application/json", **(headers or {})}, cookies, compact_json(value))
 
@@ -204,12 +213,14 @@ def _usage_from(mapping: Mapping[str, int]) -> Usage:
     try:
         return Usage(**mapping)
     except TypeError as error:
-        raise ValueError(f"FINISH_USAGE: found {sorted(mapping)}; allowed: input_tokens, output_tokens; use Usage(...)") from error
+        raise ValueError(
+            f"FINISH_USAGE: found {sorted(mapping)}; allowed: input_tokens, output_tokens; use Usage(...)"
+        ) from error
 
 
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 
 
 def _is_token(name: str) -> bool:
-    """Source: https://www.rfc-editor.org/rfc/rfc9110#name-tokens"""
+    """Whether HTTP takes it for a header's name. Source: https://www.rfc-editor.org/rfc/rfc9110#name-tokens ."""
     return bool(name) and _TOKEN.issuperset(name)

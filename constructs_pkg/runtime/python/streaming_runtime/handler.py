@@ -1,9 +1,9 @@
+# ruff: noqa: F811, D103 - signatures for type checkers, marked by our own `overload`
 """What a handler may be, how it is found, and how it is run: generator, async generator, iterable, or an ordinary function."""
 
 from __future__ import annotations
 
 import importlib
-import os
 
 from .dialects import Dialect
 from .errors import InitError
@@ -20,16 +20,20 @@ if TYPE_CHECKING:
     from .request import Request
 
     Function = TypeVar("Function", bound=Callable[..., Any])
+else:
 
-    @overload
-    def streaming_handler(function: Function, /) -> Function: ...
-    @overload
-    def streaming_handler(*, dialect: str = ...) -> Callable[[Function], Function]: ...
+    def overload(function):  # noqa: ANN001 - typing's own would cost an import
+        """Marks a signature for type checkers."""
+        return function
 
 
 _MARK = "__streaming_dialect__"
 
 
+@overload
+def streaming_handler(function: Function, /) -> Function: ...
+@overload
+def streaming_handler(*, dialect: str = ...) -> Callable[[Function], Function]: ...
 def streaming_handler(function: Any = None, /, *, dialect: str = "text") -> Any:
     """Marks a function as a streaming handler: it is called with (Request, context) and yields events.
 
@@ -78,14 +82,10 @@ class Handler:
         if result is None:
             if not decorated and not request.is_http:
                 pipeline.document(b"null")
-        elif decorated and isinstance(result, (str, bytes, bytearray, memoryview, _Event)):
-            pipeline.push(result)
-        elif isinstance(result, _Event):
+        elif isinstance(result, (_Event, bytes, bytearray, memoryview)) or (decorated and isinstance(result, str)):
             pipeline.push(result)
         elif isinstance(result, (str, dict, int, float)) or (not decorated and isinstance(result, (list, tuple))):
             _answer(result, request, pipeline)
-        elif isinstance(result, (bytes, bytearray, memoryview)):
-            pipeline.push(result)
         elif hasattr(result, "__iter__"):
             stream(result, pipeline.push)
         else:
@@ -102,7 +102,7 @@ def stream(events: Iterable[object], push: Callable[[object], None]) -> None:
         if close is not None:
             try:
                 close()
-            except Exception as error:  # the outcome is decided; how badly the handler cleaned up belongs in the log
+            except Exception as error:  # noqa: BLE001 - the outcome is decided; how badly the handler cleaned up belongs in the log
                 log_exception(error)
 
 
@@ -121,13 +121,17 @@ def load(name: str) -> Handler:
     try:
         module = importlib.import_module(module_name.replace("/", "."))
     except SyntaxError as error:
-        where = f"{os.path.basename(error.filename or '?')}, line {error.lineno}"
-        raise InitError("Runtime.UserCodeSyntaxError", f"Syntax error in module '{module_name}': {error.msg} ({where})") from error
+        where = f"{(error.filename or '?').rpartition('/')[2]}, line {error.lineno}"
+        raise InitError(
+            "Runtime.UserCodeSyntaxError", f"Syntax error in module '{module_name}': {error.msg} ({where})"
+        ) from error
     except ImportError as error:
         raise InitError("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}") from error
     except BaseException as error:
         kind = type(error).__name__
-        raise InitError(f"Function.{kind}", f"Module '{module_name}' raised {kind} while it was imported; the log has the traceback") from error
+        raise InitError(
+            f"Function.{kind}", f"Module '{module_name}' raised {kind} while it was imported; the log has the traceback"
+        ) from error
     function = getattr(module, function_name, None)
     if not callable(function):
         found = "is missing" if function is None else f"is no function but {type(function).__name__}"
@@ -152,7 +156,10 @@ def _answer(value: Any, request: Request, pipeline: Pipeline) -> None:
 
 def _translated(value: dict[str, Any]) -> HttpResponse:
     """The classic answer dictionary of a proxy integration."""
-    headers = {"content-type": "application/json", **{str(name).lower(): str(text) for name, text in (value.get("headers") or {}).items()}}
+    headers = {
+        "content-type": "application/json",
+        **{str(name).lower(): str(text) for name, text in (value.get("headers") or {}).items()},
+    }
     cookies = [str(cookie) for cookie in value.get("cookies") or ()]
     for name, texts in (value.get("multiValueHeaders") or {}).items():
         if name.lower() == "set-cookie":

@@ -35,7 +35,18 @@ class Answer:
 class AnswerReader:
     """Turns bytes into one answer, however they were cut. One reader for one answer; bytes behind it are an error."""
 
-    __slots__ = ("_body_start", "_buffer", "_chunked", "_decoded", "_headers", "_keep_alive", "_length", "_position", "_status", "started")
+    __slots__ = (
+        "_body_start",
+        "_buffer",
+        "_chunked",
+        "_decoded",
+        "_headers",
+        "_keep_alive",
+        "_length",
+        "_position",
+        "_status",
+        "started",
+    )
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -94,7 +105,11 @@ class AnswerReader:
         lines = head.decode("latin-1").split("\r\n")
         version, _, rest = lines[0].partition(" ")
         code = rest[:3]
-        if version not in ("HTTP/1.1", "HTTP/1.0") or not (len(code) == 3 and code.isascii() and code.isdigit()) or rest[3:4] not in ("", " "):
+        if (
+            version not in ("HTTP/1.1", "HTTP/1.0")
+            or not (len(code) == 3 and code.isascii() and code.isdigit())
+            or rest[3:4] not in ("", " ")
+        ):
             raise ProtocolError(f"no HTTP/1.1 status line: {lines[0][:80]!r}")
         headers: dict[str, str] = {}
         for line in lines[1:]:

@@ -37,6 +37,6 @@ class Interrupter:
         if self.armed and get_ident() != self._thread:
             signal.pthread_kill(self._thread, SIGNAL)
 
-    def _raise(self, signum: int, frame: FrameType | None) -> None:
+    def _raise(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - what every signal handler is given
         if self.armed:
             raise StreamInterrupted

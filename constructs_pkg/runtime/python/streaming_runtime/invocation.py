@@ -9,7 +9,7 @@ from .http1 import ProtocolError
 
 
 class Invocation:
-    """The headers and the body of one answer to GET /next.
+    """One answer to GET /next.
 
     Attributes:
         request_id: Of the invocation; part of the path of its reply.
@@ -18,7 +18,7 @@ class Invocation:
         body: The event, JSON in UTF-8.
 
     Raises:
-        ProtocolError: The request id or the deadline is missing or malformed.
+        ProtocolError: The status is not 200, or the request id or the deadline is missing or malformed.
     """
 
     __slots__ = (
@@ -33,7 +33,9 @@ class Invocation:
         "trace_id",
     )
 
-    def __init__(self, headers: dict[str, str], body: bytes) -> None:
+    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        if status != 200:
+            raise ProtocolError(f"status {status}: {body[:200]!r}")
         get = headers.get
         request_id = get("lambda-runtime-aws-request-id", "")
         deadline = get("lambda-runtime-deadline-ms", "")

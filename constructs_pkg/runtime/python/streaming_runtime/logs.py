@@ -119,7 +119,8 @@ def _timestamp() -> str:
 class _WhenLoggingIsImported:
     """A finder that finds nothing: it waits for `logging` to be asked for, lets it be imported as ever, and then configures it."""
 
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:  # noqa: ARG002
+        """Looks at every name, and minds one."""
         if name != "logging":
             return None
         from importlib.machinery import PathFinder

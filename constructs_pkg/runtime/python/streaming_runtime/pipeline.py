@@ -283,7 +283,9 @@ class Pipeline:
 
     def _respond(self, event: HttpResponse) -> bytes:
         if self._reply.begun or self._response is not None:
-            raise ValueError("RESPONSE_TOO_LATE: found HttpResponse after the first event; allowed: first, and once; yield it first")
+            raise ValueError(
+                "RESPONSE_TOO_LATE: found HttpResponse after the first event; allowed: first, and once; yield it first"
+            )
         self._response = event
         if event.body is None:
             if self._is_bodiless():
@@ -299,7 +301,9 @@ class Pipeline:
         for base in type(event).__mro__:
             if base in self._stages:
                 return self._stages[base]
-        raise TypeError(f"EVENT_TYPE: found {type(event).__module__}.{type(event).__qualname__}; allowed: {_ALLOWED}; wrap it in Data(...)")
+        raise TypeError(
+            f"EVENT_TYPE: found {type(event).__module__}.{type(event).__qualname__}; allowed: {_ALLOWED}; wrap it in Data(...)"
+        )
 
     # ---- parts of the answer
 
@@ -313,11 +317,8 @@ class Pipeline:
             return
         self._reply.content_type = CONTENT_TYPE
         whole = self._response is not None and (self._response.body is not None or self._is_bodiless())
-        if whole:
-            head = prelude(self._response, "", {}, "")
-        else:
-            head = prelude(self._response, encoder.content_type, encoder.headers, encoder.name)
-        self._pacer.add(head, now)
+        named = ("", {}, "") if whole else (encoder.content_type, encoder.headers, encoder.name)
+        self._pacer.add(prelude(self._response, *named), now)
 
     def _gather(self, data: bytes) -> None:
         """Adds what leaves with the end."""
@@ -365,5 +366,5 @@ class Pipeline:
         return self._response is not None and self._response.status in (204, 304)
 
 
-def _nothing(event: object) -> bytes:
+def _nothing(event: object) -> bytes:  # noqa: ARG001
     return b""

@@ -40,7 +40,9 @@ def prelude(response: HttpResponse | None, content_type: str, headers: dict[str,
             metadata["cookies"] = list(response.cookies)
     encoded = compact_json(metadata) + _END
     if len(encoded) > MAX_BYTES:
-        raise ValueError(f"PRELUDE_TOO_LONG: found {len(encoded)} bytes; allowed: {MAX_BYTES}; send fewer or shorter headers and cookies")
+        raise ValueError(
+            f"PRELUDE_TOO_LONG: found {len(encoded)} bytes; allowed: {MAX_BYTES}; send fewer or shorter headers and cookies"
+        )
     if response is None:
         _defaults[key] = encoded
     return encoded

@@ -32,6 +32,7 @@ class Headers(dict[str, str]):
         return isinstance(name, str) and super().__contains__(name.lower())
 
     def get(self, name: str, default: Any = None) -> Any:
+        """The header, or `default` where it is missing."""
         return super().get(name.lower(), default)
 
 

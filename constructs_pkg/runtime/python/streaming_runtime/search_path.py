@@ -1,3 +1,4 @@
+# ruff: noqa: PTH100, PTH109, PTH110, PTH118, PTH120 - pathlib would cost every cold start some milliseconds
 """Where Python looks for the function's modules, in the order in which the stock client has it.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/python-package.html#python-package-searchpath

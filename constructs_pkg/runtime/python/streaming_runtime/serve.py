@@ -115,12 +115,13 @@ class Server:
                 pipeline.complete()
         except PeerInterrupted:
             raise
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever a handler raises, its caller is told and its log shows it
             self._interrupter.armed = False  # the interrupt may have come just before it was disarmed
             if isinstance(error, StreamInterrupted) and pipeline.outcome:
                 return None
             if isinstance(error, HttpError):
-                logs.log("INFO", f"{type(error).__name__}: {error.status} {error.code}: {error.message}")
+                cause = f"; cause: {type(error.__cause__).__name__}: {error.__cause__}" if error.__cause__ is not None else ""
+                logs.log("INFO", f"{type(error).__name__}: {error.status} {error.code}: {error.message}{cause}")
             else:
                 logs.log_exception(error)
             pipeline.fail(error)

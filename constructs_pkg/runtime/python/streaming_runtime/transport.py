@@ -73,9 +73,7 @@ class RuntimeApi:
                 if not reused:
                     raise
                 answer = self._ask_next()  # a connection kept alive may have been closed between two invocations
-            if answer.status != 200:
-                raise ProtocolError(f"status {answer.status}: {answer.body[:200]!r}")
-            return Invocation(answer.headers, answer.body)
+            return Invocation(answer.status, answer.headers, answer.body)
         except (OSError, ProtocolError) as error:
             raise TransportError(f"RUNTIME_API: GET /invocation/next on {self.host} failed: {error}") from error
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import importlib
 
-from .base import Encoder
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..request import Request
+    from streaming_runtime.dialects.base import Encoder
+    from streaming_runtime.request import Request
 
 MODULES = {"text": "text", "bytes": "raw", "sse": "sse", "openai-chat": "openai_chat"}
 

@@ -1,14 +1,15 @@
+# ruff: noqa: ARG002 - what a dialect does not care about is still its interface
 """What every dialect is: a pure encoder from events to bytes. It writes only the fields it knows; no I/O, no clock."""
 
 from __future__ import annotations
 
 from codecs import getincrementaldecoder
 
-from ..events import Data, Error, Finish, Start, compact_json
+from streaming_runtime.events import Data, Error, Finish, Start, compact_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..request import Request
+    from streaming_runtime.request import Request
 
 _utf8_decoder = getincrementaldecoder("utf-8")
 
@@ -25,10 +26,10 @@ class Encoder:
 
     name = ""
     content_type = ""
-    headers: dict[str, str] = {}
     heartbeat = b""
 
     def __init__(self, request: Request) -> None:
+        self.headers: dict[str, str] = {}
         self._utf8 = _utf8_decoder("replace")
 
     def start(self, event: Start) -> bytes:
@@ -45,7 +46,10 @@ class Encoder:
         return self.text(text) if text else b""
 
     def data(self, event: Data) -> bytes:
-        raise TypeError(f"EVENT_NOT_IN_DIALECT: found Data; the dialect {self.name} has no frame for it; yield Internal or use sse")
+        """A JSON value. Refused by a dialect that has no place for one."""
+        raise TypeError(
+            f"EVENT_NOT_IN_DIALECT: found Data; the dialect {self.name} has no frame for it; yield Internal or use sse"
+        )
 
     def finish(self, event: Finish) -> bytes:
         """The terminal event of a complete answer."""

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from json import dumps
 
-from ..events import Error, Finish, Start, Usage, compact_json
-from . import base
-from .sse import HEADERS
+from streaming_runtime.dialects import base
+from streaming_runtime.dialects.sse import HEADERS
+from streaming_runtime.events import Error, Finish, Start, Usage, compact_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..request import Request
+    from streaming_runtime.request import Request
 
 DONE = b"data: [DONE]\n\n"
 _FINISH_REASON = {"other": "stop"}  # OpenAI's clients know a closed set of reasons
@@ -48,6 +48,7 @@ class Encoder(base.Encoder):
             self.content_type = "application/json"
 
     def start(self, event: Start) -> bytes:
+        """Takes the answer's names."""
         if self._begun:
             raise ValueError("START_TOO_LATE: found Start after the first chunk; allowed: before it; yield Start first")
         self._id = event.id or self._id
@@ -56,6 +57,7 @@ class Encoder(base.Encoder):
         return b""
 
     def text(self, text: str) -> bytes:
+        """Writes a piece of text."""
         if self._whole is not None:
             self._whole.append(text)
             return b""
@@ -67,6 +69,7 @@ class Encoder(base.Encoder):
             return first + before + dumps(text).encode() + after
 
     def finish(self, event: Finish) -> bytes:
+        """Writes the terminal event."""
         reason = _FINISH_REASON.get(event.reason, event.reason)
         if self._whole is not None:
             return self._document("".join(self._whole), reason, event.usage)
@@ -78,9 +81,11 @@ class Encoder(base.Encoder):
         return first + last + counted + DONE
 
     def error(self, event: Error) -> bytes:
+        """Writes the error event."""
         return _data(_error(500, event.code, event.message, None)) + DONE
 
     def error_body(self, status: int, code: str, message: str, param: str | None) -> bytes:
+        """Writes an error answer."""
         return compact_json(_error(status, code, message, param))
 
     def _begin(self) -> bytes:
