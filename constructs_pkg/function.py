@@ -210,11 +210,11 @@ def _check_memory(memory_size: int) -> None:
 def _check_times(timeout: Duration, limits: StreamLimits) -> None:
     if timeout.is_unresolved():
         return
-    seconds = timeout.to_seconds()
-    if not 1 <= seconds <= _LONGEST_SECONDS:
+    seconds = timeout.to_milliseconds() / 1000
+    if seconds != int(seconds) or not 1 <= seconds <= _LONGEST_SECONDS:
         raise ValueError(
-            f"TIMEOUT_OUT_OF_RANGE: timeout is {seconds:g} s; Lambda takes 1 s to {_LONGEST_SECONDS} s (15 minutes). For a longer "
-            "answer let the caller come back and resume."
+            f"TIMEOUT_OUT_OF_RANGE: timeout is {seconds:g} s; Lambda takes whole seconds from 1 to {_LONGEST_SECONDS} (15 minutes). "
+            "For a longer answer let the caller come back and resume."
         )
     if limits.deadline_margin_ms >= seconds * 1000:
         raise ValueError(

@@ -32,35 +32,34 @@ class StreamMetrics:
         self._dimensions = {"FunctionName": function_name, "Resource": f"{function_name}:{alias.alias_name}"}
         self._period = period or Duration.minutes(5)
 
-    def _sum(self, name: str, label: str) -> cloudwatch.Metric:
+    def _sum(self, name: str) -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace=_NAMESPACE,
             metric_name=name,
             dimensions_map=self._dimensions,
             statistic=cloudwatch.Stats.SUM,
             period=self._period,
-            label=label,
         )
 
     def errors(self) -> cloudwatch.Metric:
         """Invocations that ended in a function error: an exception, a crash, a timeout. Sum."""
-        return self._sum("Errors", "Errors")
+        return self._sum("Errors")
 
     def throttles(self) -> cloudwatch.Metric:
         """Invocations that Lambda refused for want of concurrency. Sum."""
-        return self._sum("Throttles", "Throttles")
+        return self._sum("Throttles")
 
     def provisioned_spillover(self) -> cloudwatch.Metric:
         """Invocations that found every provisioned environment busy and had to start cold. Sum."""
-        return self._sum("ProvisionedConcurrencySpilloverInvocations", "Spill-over")
+        return self._sum("ProvisionedConcurrencySpilloverInvocations")
 
     def url_requests(self) -> cloudwatch.Metric:
         """Requests to the Function URL. Sum."""
-        return self._sum("UrlRequestCount", "URL requests")
+        return self._sum("UrlRequestCount")
 
     def url_5xx(self) -> cloudwatch.Metric:
         """Requests that the Function URL answered with a status from 500 on. Sum."""
-        return self._sum("Url5xxCount", "URL 5xx")
+        return self._sum("Url5xxCount")
 
     def url_5xx_rate(self) -> cloudwatch.MathExpression:
         """Share of the URL's requests that were answered with a status from 500 on, in percent; 0 when there were none."""

@@ -35,7 +35,9 @@ def test_importing_the_package_loads_no_cdk() -> None:
 def test_the_constructs_load_the_aws_modules_they_use_and_no_others() -> None:
     statement = "import constructs_pkg; [getattr(constructs_pkg, name) for name in constructs_pkg.__all__]"
     loaded = {name.split(".")[1] for name in modules_after(statement) if name.startswith("aws_cdk.aws_")}
-    from_cdk_itself = {name.split(".")[1] for name in modules_after("import aws_cdk.aws_lambda") if name.startswith("aws_cdk.aws_")}
+    from_cdk_itself = {
+        name.split(".")[1] for name in modules_after("import aws_cdk.aws_lambda") if name.startswith("aws_cdk.aws_")
+    }
     assert loaded - from_cdk_itself <= {"aws_cloudwatch"}
 
 

@@ -147,7 +147,7 @@ def test_every_parameter_reaches_the_template(stack: Stack, entry: Path) -> None
     assert function["Environment"]["Variables"]["STREAM_MAX_DURATION_SECONDS"] == "600"
     _, url = only(template.find_resources("AWS::Lambda::Url"))
     assert url["AuthType"] == "NONE"
-    assert url["Cors"] == {"AllowOrigins": ["https://example.com"], "AllowCredentials": True}
+    assert url["Cors"] == {"AllowOrigins": ["https://example.com"], "AllowMethods": ["*"], "AllowCredentials": True}
     _, group = only(template.find_resources("AWS::Logs::LogGroup"))
     assert group["RetentionInDays"] == 7
     assert "KmsKeyId" in group

@@ -51,7 +51,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     source.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"):
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "CHANGELOG.md"):
         shutil.copy2(ROOT / name, source / name)
     shutil.copytree(ROOT / "constructs_pkg", source / "constructs_pkg", ignore=shutil.ignore_patterns("__pycache__"))
     # As pip would build it: from the source distribution, so that what that leaves out is noticed.
