@@ -29,7 +29,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
-        "--assembly", type=Path, metavar="DIR", help="the synthesized app (default: ./cdk.out where it is, else the app of ./cdk.json)"
+        "--assembly",
+        type=Path,
+        metavar="DIR",
+        help="the synthesized app (default: ./cdk.out where it is, else the app of ./cdk.json)",
     )
     source.add_argument("--app", metavar="CMD", help="synthesize with this command first, such as 'python app.py'")
     parser.add_argument(

@@ -7,6 +7,7 @@ words of the refusals are those that users of Bedrock report.
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 

@@ -34,7 +34,10 @@ def run(args: argparse.Namespace) -> int:
             continue
         print(f"Installing {distribution} {version} (about 100 MB) ...", file=sys.stderr)
         if not _install([f"{distribution}=={version}", *extra]):
-            print(f"streaming-lambda model: INSTALL_FAILED: {distribution} could not be installed; its own words are above", file=sys.stderr)
+            print(
+                f"streaming-lambda model: INSTALL_FAILED: {distribution} could not be installed; its own words are above",
+                file=sys.stderr,
+            )
             return 1
     print("The local model is ready.", file=sys.stderr)
     return 0

@@ -1,0 +1,52 @@
+"""An app to be written, and an emulator to run it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from constructs_pkg.emulator import Emulator
+from tests.emulator.support import App
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The person's own cache stays as it is."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> App:
+    return App(tmp_path / "cdk.out")
+
+
+class Logs(list[str]):
+    """The emulator's log lines. Printed too, so that a failing test shows them."""
+
+    def __call__(self, line: str) -> None:
+        print(line)
+        self.append(line)
+
+    def having(self, text: str) -> list[str]:
+        return [line for line in self if text in line]
+
+
+@pytest.fixture
+def logs() -> Logs:
+    return Logs()
+
+
+@pytest.fixture
+def emulate(logs: Logs) -> Iterator[Callable[..., Emulator]]:
+    """Starts emulators, and stops them at the end."""
+    with ExitStack() as stack:
+
+        def start(app: App, **options: Any) -> Emulator:
+            return stack.enter_context(Emulator(app.write(), **{"model": None, "log": logs, **options}))
+
+        yield start

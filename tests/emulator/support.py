@@ -1,0 +1,261 @@
+"""Small cloud assemblies written by hand, and a caller that sees every byte as it comes."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.auth import SigV4Auth, SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+RUNTIME_LAYER = Path(__file__).parents[2] / "constructs_pkg" / "runtime"
+
+HAND_WRAPPER = '#!/bin/sh\nwhile [ "$#" -gt 1 ]; do set -- "$@" "$1"; shift; break; done\nexec "$PYTHON_OF_TEST" -S "$LAMBDA_TASK_ROOT/bootstrap.py"\n'
+
+REGION = "eu-west-1"
+ACCOUNT = "123456789012"
+WAIT_SECONDS = 20.0
+
+ASSUME = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+
+
+class App:
+    """Writes an assembly as CDK would."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.resources: dict[str, Any] = {}
+        self.assets: dict[str, Path] = {}
+        (directory / "assets").mkdir(parents=True)
+
+    def asset(self, name: str, files: Mapping[str, str]) -> Path:
+        folder = self.directory / "assets" / name
+        for path, text in files.items():
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+            if text.startswith("#!"):
+                file.chmod(0o755)
+        return folder
+
+    def _location(self, name: str, folder: Path) -> dict[str, Any]:
+        self.assets[name] = folder
+        return {"S3Bucket": {"Fn::Sub": "cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"}, "S3Key": f"{name}.zip"}
+
+    def role(self, name: str, *statements: Mapping[str, Any]) -> str:
+        properties: dict[str, Any] = {"AssumeRolePolicyDocument": ASSUME}
+        if statements:
+            properties["Policies"] = [{"PolicyName": "Inline", "PolicyDocument": {"Statement": list(statements)}}]
+        self.add(name, "AWS::IAM::Role", properties)
+        return f"Test/{name}"
+
+    def add(self, name: str, type: str, properties: Mapping[str, Any], **rest: Any) -> None:
+        self.resources[name] = {
+            "Type": type,
+            "Properties": dict(properties),
+            "Metadata": {"aws:cdk:path": f"Test/{name}"},
+            **rest,
+        }
+
+    def function(
+        self,
+        name: str,
+        code: str | Mapping[str, str] | Path,
+        *,
+        layer: Path | None = RUNTIME_LAYER,
+        alias: str | None = "live",
+        auth: str | None = "AWS_IAM",
+        mode: str = "RESPONSE_STREAM",
+        provisioned: int = 0,
+        cors: Mapping[str, Any] | None = None,
+        environment: Mapping[str, Any] | None = None,
+        role_statements: tuple[Mapping[str, Any], ...] = (),
+        **properties: Any,
+    ) -> str:
+        """A function as StreamingFunction makes it: role, version, alias, URL on the alias. Returns its construct path."""
+        files = {"index.py": code} if isinstance(code, str) else code
+        folder = files if isinstance(files, Path) else self.asset(f"{name}-code", files)
+        variables: dict[str, Any] = {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/streaming-wrapper", **(environment or {})}
+        self.role(f"{name}Role", *role_statements)
+        layers = []
+        if layer is not None:
+            self.add(f"{name}Layer", "AWS::Lambda::LayerVersion", {"Content": self._location(f"{name}-layer", layer)})
+            layers = [{"Ref": f"{name}Layer"}]
+        self.add(
+            name,
+            "AWS::Lambda::Function",
+            {
+                "Runtime": "python3.11",
+                "Handler": "index.handler",
+                "Timeout": 10,
+                "MemorySize": 256,
+                "Code": self._location(f"{name}-code", folder),
+                "Layers": layers,
+                "Role": {"Fn::GetAtt": [f"{name}Role", "Arn"]},
+                "Environment": {"Variables": variables},
+                **properties,
+            },
+        )
+        if alias:
+            self.add(f"{name}Version", "AWS::Lambda::Version", {"FunctionName": {"Ref": name}})
+            config = {"ProvisionedConcurrencyConfig": {"ProvisionedConcurrentExecutions": provisioned}} if provisioned else {}
+            version = {"Fn::GetAtt": [f"{name}Version", "Version"]}
+            self.add(
+                f"{name}Alias",
+                "AWS::Lambda::Alias",
+                {"FunctionName": {"Ref": name}, "FunctionVersion": version, "Name": alias, **config},
+            )
+        if auth:
+            qualifier = {"Qualifier": alias} if alias else {}
+            self.add(
+                f"{name}Url",
+                "AWS::Lambda::Url",
+                {
+                    "TargetFunctionArn": {"Fn::GetAtt": [name, "Arn"]},
+                    "AuthType": auth,
+                    "InvokeMode": mode,
+                    **qualifier,
+                    **({"Cors": cors} if cors else {}),
+                },
+            )
+        return f"Test/{name}"
+
+    def write(self) -> Path:
+        template = {"Resources": self.resources}
+        files = {
+            name: {
+                "source": {"path": str(folder), "packaging": "zip" if folder.is_dir() else "file"},
+                "destinations": {
+                    "current": {
+                        "bucketName": "cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}",
+                        "objectKey": f"{name}.zip",
+                    }
+                },
+            }
+            for name, folder in self.assets.items()
+        }
+        manifest = {
+            "version": "43.0.0",
+            "artifacts": {
+                "Test.assets": {"type": "cdk:asset-manifest", "properties": {"file": "Test.assets.json"}},
+                "Test": {
+                    "type": "aws:cloudformation:stack",
+                    "environment": f"aws://{ACCOUNT}/{REGION}",
+                    "properties": {"templateFile": "Test.template.json"},
+                    "dependencies": ["Test.assets"],
+                    "displayName": "Test",
+                },
+            },
+        }
+        self.directory.joinpath("manifest.json").write_text(json.dumps(manifest))
+        self.directory.joinpath("Test.template.json").write_text(json.dumps(template))
+        self.directory.joinpath("Test.assets.json").write_text(json.dumps({"version": "43.0.0", "files": files}))
+        return self.directory
+
+
+def sign(
+    url: str,
+    principal: Mapping[str, str | None] | None,
+    *,
+    method: str = "POST",
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+    region: str = REGION,
+    service: str = "lambda",
+    query: bool = False,
+) -> dict[str, str]:
+    """Headers of a request signed by botocore, which knows nothing of the emulator's verifier."""
+    if principal is None:
+        return dict(headers or {})
+    credentials = Credentials(principal["access_key_id"], principal["secret_access_key"], principal["session_token"])
+    request = AWSRequest(method=method, url=url, data=body, headers=dict(headers or {}))
+    (SigV4QueryAuth if query else SigV4Auth)(credentials, service, region).add_auth(request)
+    return dict(request.headers.items())
+
+
+@dataclass
+class Call:
+    """One request on a socket, read event by event."""
+
+    url: str
+    method: str = "POST"
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    target: str | None = None
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        assert parts.hostname is not None
+        self._socket = socket.create_connection((parts.hostname, parts.port or 80), timeout=WAIT_SECONDS)
+        target = self.target or (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        lines = [f"{self.method} {target} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in {"Host": parts.netloc, **self.headers}.items()]
+        lines.append(f"Content-Length: {len(self.body)}")
+        self._socket.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + self.body)
+        self._file = self._socket.makefile("rb")
+        self.status = 0
+        self.response_headers: list[tuple[str, str]] = []
+
+    def head(self) -> int:
+        self.status = int(self._file.readline().split()[1])
+        while (line := self._file.readline()) not in (b"\r\n", b""):
+            name, _, value = line.decode("latin-1").rstrip().partition(": ")
+            self.response_headers.append((name, value))
+        return self.status
+
+    def header(self, name: str) -> str | None:
+        return next((value for key, value in self.response_headers if key.lower() == name.lower()), None)
+
+    def chunk(self) -> bytes | None:
+        """The next HTTP chunk; b"" at the end of a complete response; None where the response was cut off."""
+        size = self._file.readline()
+        if not size.endswith(b"\r\n"):
+            return None
+        length = int(size, 16)
+        data = self._file.read(length + 2)
+        return data[:-2] if len(data) == length + 2 else None
+
+    def chunks(self) -> tuple[list[bytes], bool]:
+        """All chunks, and whether the response was complete."""
+        chunks = []
+        while chunk := self.chunk():
+            chunks.append(chunk)
+        return chunks, chunk == b""
+
+    def read(self) -> bytes:
+        """The whole body of a response that is complete."""
+        length = self.header("content-length")
+        if length is not None:
+            return self._file.read(int(length))
+        chunks, complete = self.chunks()
+        assert complete, chunks
+        return b"".join(chunks)
+
+    def close(self) -> None:
+        self._file.close()
+        self._socket.close()
+
+
+def call(
+    url: str,
+    principal: Mapping[str, str | None] | None = None,
+    *,
+    method: str = "POST",
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+    **signing: Any,
+) -> Call:
+    """A signed request, its head already read."""
+    made = Call(url, method, body, sign(url, principal, method=method, body=body, headers=headers, **signing))
+    made.head()
+    return made
+
+
+def grant(action: str, resource: Any, **condition: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **({"Condition": condition} if condition else {})}
