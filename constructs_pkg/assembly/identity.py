@@ -36,13 +36,10 @@ def reference(resource: Resource, place: Place) -> Any:
 
 
 def attribute(resource: Resource, name: str, place: Place) -> Any:
-    """What `Fn::GetAtt` gives.
+    """What `Fn::GetAtt` gives; None where only deployment would tell.
 
     For a type or attribute unknown here, ARNs, ids and names are made up: nothing can depend on what exactly is in them. Anything
     else (an address, a count, a custom resource's data) cannot be guessed.
-
-    Raises:
-        UnresolvedIntrinsic: only deployment would tell.
     """
     found: Any = None
     kind = KINDS.get(resource.type)
@@ -56,12 +53,6 @@ def attribute(resource: Resource, name: str, place: Place) -> Any:
         found = _fill(resource, kind.attributes[name], kind, place)
     elif not resource.is_custom:
         found = _guess(resource, name, kind, place)
-    if found is None:
-        raise place.unresolved(
-            f"Fn::GetAtt {resource.logical_id}.{name}",
-            f"only the deployment of {resource.path} ({resource.type}) tells this attribute",
-            f"give it a value: overrides[{resource.attribute_key(name)!r}]",
-        )
     return found
 
 

@@ -136,7 +136,14 @@ class StackTemplate:
         if override is not None:
             return override
         inside = place.follow(f"{self.path}/{logical_id}.{attribute}", stack=self.path, resource=logical_id)
-        return identity.attribute(resource, attribute, inside)
+        found = identity.attribute(resource, attribute, inside)
+        if found is None:
+            raise place.unresolved(
+                f"Fn::GetAtt {logical_id}.{attribute}",
+                f"only the deployment of {resource.path} ({resource.type}) tells this attribute",
+                f"give it a value: overrides[{resource.attribute_key(attribute)!r}]",
+            )
+        return found
 
     def condition(self, name: Any, place: Place) -> bool:
         """A condition of this template, by name."""
