@@ -13,13 +13,17 @@ from streaming_runtime.models import bedrock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from streaming_runtime import Context, Event, Request
+    from streaming_runtime import Request
+    from streaming_runtime.context import LambdaContext
+    from streaming_runtime.events import Yielded
 
 MODEL_IDS = tuple(os.environ["MODEL_IDS"].split(","))
 
+bedrock.client()  # boto3 is loaded at init, before the first request, and not while a caller waits
+
 
 @streaming_handler(dialect="openai-chat")
-def handler(request: Request, context: Context) -> Iterator[Event]:
+def handler(request: Request, context: LambdaContext) -> Iterator[Yielded]:
     """Answers `POST /v1/chat/completions` and `GET /v1/models`."""
     if request.path == "/v1/models":
         _require_method(request, "GET")
