@@ -33,11 +33,13 @@ class Supervisor:
         self.folders: list[str] = []
         self.descriptors: list[int] = []
         self.buffer = b""
+        self.wake: socket.socket | None = None  # kept, so that it stays open as long as signals may come
 
     def run(self) -> None:
         """Serves until the emulator is gone."""
         wake_read, wake_write = socket.socketpair()
         wake_write.setblocking(False)
+        self.wake = wake_write
         signal.set_wakeup_fd(wake_write.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         stopping = []
@@ -142,6 +144,7 @@ def main() -> int:
     try:
         supervisor.run()
     finally:
+        signal.set_wakeup_fd(-1)
         supervisor.clean()
     return 0
 

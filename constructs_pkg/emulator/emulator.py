@@ -82,7 +82,7 @@ class Emulator:
         """
         self.assembly = assembly if isinstance(assembly, CloudAssembly) else CloudAssembly.load(assembly, parameters=parameters)
         self.failed = asyncio.Event()
-        self._log = log or (lambda _: None)
+        self._log = log if log is not None else _drop
         self._first_port = port
         self._init_seconds = init_seconds
         self._model, self._model_required = _choose_model(model, self.assembly)
@@ -384,6 +384,10 @@ class Emulator:
         if not thread.is_alive():
             loop.close()
         self._loop = self._thread = None
+
+
+def _drop(line: str) -> None:
+    del line
 
 
 def _choose_model(model: str | Model | None, assembly: CloudAssembly) -> tuple[Model | None, bool]:

@@ -43,7 +43,7 @@ class SupervisedProcess:
         self.exited = asyncio.Event()
         self._supervisor = supervisor
         self._number = number
-        self._outputs: list[asyncio.ReadTransport] = []
+        self.outputs: list[asyncio.ReadTransport] = []
 
     def kill(self) -> None:
         """Kills the whole group at once."""
@@ -76,6 +76,7 @@ class Supervisor:
         self._processes: dict[int, SupervisedProcess] = {}
         self._started: dict[int, asyncio.Future[int]] = {}
         self._last = 0
+        self._tasks: set[asyncio.Task[None]] = set()
         self._queue: list[tuple[bytes, list[int]]] = []
 
     async def start(self) -> None:
@@ -104,18 +105,23 @@ class Supervisor:
             reader.cancel()
             await asyncio.wait([reader])
         self._give_up()
+        for task in list(self._tasks):
+            task.cancel()
+        for process in list(self._processes.values()):
+            for output in process.outputs:
+                output.close()
         control, self._control = self._control, None
         if control is not None:
             loop = asyncio.get_running_loop()
             loop.remove_writer(control)
             control.close()
-        process, self._process = self._process, None
-        if process is not None:
+        program, self._process = self._process, None
+        if program is not None:
             try:
-                await asyncio.to_thread(process.wait, STOP_SECONDS)
+                await asyncio.to_thread(program.wait, STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+                program.kill()
+                program.wait()
 
     async def spawn(
         self,
@@ -143,18 +149,20 @@ class Supervisor:
         for descriptor in (read_out, read_err):
             pipe = os.fdopen(descriptor, "rb", buffering=0)
             transport, _ = await loop.connect_read_pipe(lambda: _Lines(on_line), pipe)
-            process._outputs.append(transport)
+            process.outputs.append(transport)
         message = {"spawn": number, "argv": list(argv), "env": dict(env), "cwd": str(cwd)}
         self.say(message, [write_out, write_err])
         try:
             process.pid = await started
         except BaseException:
             self._processes.pop(number, None)
-            for output in process._outputs:
+            for output in process.outputs:
                 output.close()
             raise
         if process.status is None:
-            loop.create_task(self._tell_exit(process, on_exit))  # noqa: RUF006 - it lives as long as the process
+            task = loop.create_task(self._tell_exit(process, on_exit))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         else:
             on_exit(process)
         return process

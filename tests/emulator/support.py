@@ -16,7 +16,58 @@ from botocore.credentials import Credentials
 
 RUNTIME_LAYER = Path(__file__).parents[2] / "constructs_pkg" / "runtime"
 
-HAND_WRAPPER = '#!/bin/sh\nwhile [ "$#" -gt 1 ]; do set -- "$@" "$1"; shift; break; done\nexec "$PYTHON_OF_TEST" -S "$LAMBDA_TASK_ROOT/bootstrap.py"\n'
+HAND_WRAPPER = '#!/bin/sh\nexec "$1" -S "$LAMBDA_TASK_ROOT/bootstrap.py"\n'
+"""Runs the function's own client, written by hand, in place of a runtime."""
+
+HAND_BOOTSTRAP = """
+import os, socket, json, sys, time, base64, threading
+host, port = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":")
+PREFIX = "/2018-06-01/runtime/"
+
+class Api:
+    def __init__(self):
+        self.socket = socket.create_connection((host, int(port)))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.file = self.socket.makefile("rb")
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def answer(self):
+        status = int(self.file.readline().split()[1])
+        headers = {}
+        while (line := self.file.readline()) not in (b"\\r\\n", b""):
+            name, _, value = line.decode().rstrip().partition(": ")
+            headers[name.lower()] = value
+        return status, headers, self.file.read(int(headers.get("content-length", 0)))
+
+    def request(self, method, path, body=b"", **headers):
+        lines = [f"{method} {PREFIX}{path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}"]
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        self.send("\\r\\n".join(lines).encode() + b"\\r\\n\\r\\n" + body)
+        return self.answer()
+
+    def next(self):
+        status, self.headers, body = self.request("GET", "invocation/next")
+        self.id = self.headers["lambda-runtime-aws-request-id"]
+        return json.loads(body)
+
+    def begin(self, content_type="application/vnd.awslambda.http-integration-response"):
+        kind = f"Content-Type: {content_type}\\r\\n" if content_type else ""
+        self.send((f"POST {PREFIX}invocation/{self.id}/response HTTP/1.1\\r\\nHost: x\\r\\n{kind}"
+            "Lambda-Runtime-Function-Response-Mode: streaming\\r\\nTransfer-Encoding: chunked\\r\\n"
+            "Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\\r\\n\\r\\n").encode())
+
+    def chunk(self, data):
+        self.send(b"%x\\r\\n%b\\r\\n" % (len(data), data))
+
+    def end(self, **trailers):
+        lines = "".join(f"{name.replace('_', '-')}: {value}\\r\\n" for name, value in trailers.items())
+        self.send(b"0\\r\\n" + lines.encode() + b"\\r\\n")
+        return self.answer()
+
+api = Api()
+"""
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
@@ -125,6 +176,12 @@ class App:
                 },
             )
         return f"Test/{name}"
+
+    def by_hand(self, name: str, script: str, **options: Any) -> str:
+        """A function that speaks the Runtime API itself: `api` is there, the script does the rest."""
+        layer = self.asset(f"{name}-hand-layer", {"streaming-wrapper": HAND_WRAPPER})
+        code = {"bootstrap.py": HAND_BOOTSTRAP + script, "index.py": ""}
+        return self.function(name, code, layer=layer, **options)
 
     def write(self) -> Path:
         template = {"Resources": self.resources}
