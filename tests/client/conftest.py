@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import boto3
 import pytest
 
+from tests.client.reading import ASYNC, SYNC, Caller, Outcome
 from tests.client.server import Script, ScriptedServer
 
 ACCESS_KEY = "AKIDEXAMPLE"
@@ -35,3 +36,19 @@ def serve() -> Iterator[Callable[..., ScriptedServer]]:
     """Starts a server that answers with the scripts given."""
     with ExitStack() as stack:
         yield lambda *scripts: stack.enter_context(ScriptedServer(list[Script](scripts)))
+
+
+@pytest.fixture(params=[SYNC, ASYNC], ids=["sync", "async"])
+def caller(request: pytest.FixtureRequest) -> Caller:
+    return request.param
+
+
+@pytest.fixture
+def read(caller: Caller, session: boto3.Session) -> Callable[..., Outcome]:
+    """Makes a call with either client, signed by `session`, never repeated unless the test says so."""
+    from constructs_pkg.client import RetryPolicy
+
+    def call(url: str, *, client: dict[str, object] | None = None, **arguments: object) -> Outcome:
+        return caller(url, {"session": session, "retry": RetryPolicy(attempts=1), **(client or {})}, **arguments)
+
+    return call

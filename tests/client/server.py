@@ -82,7 +82,6 @@ class ScriptedServer:
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(0.1)
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
@@ -95,6 +94,7 @@ class ScriptedServer:
 
     def __exit__(self, *_: object) -> None:
         self._closing.set()
+        socket.create_connection(self._listener.getsockname(), timeout=LONGEST_WAIT_SECONDS).close()  # wakes accept()
         self._accepting.join(LONGEST_WAIT_SECONDS)
         self._listener.close()
         for thread in self._threads:
@@ -103,11 +103,11 @@ class ScriptedServer:
         assert not self.problems, self.problems
 
     def _accept(self) -> None:
-        while not self._closing.is_set():
-            try:
-                sock, _ = self._listener.accept()
-            except TimeoutError:
-                continue
+        while True:
+            sock, _ = self._listener.accept()
+            if self._closing.is_set():
+                sock.close()
+                return
             sock.settimeout(LONGEST_WAIT_SECONDS)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections += 1
