@@ -1,7 +1,7 @@
 # Each command does its own set-up: a machine with Python 3.11 or newer and make is enough. Node comes from PyPI.
 
 PYTHON ?= python3
-PROMPT ?= Explain in three sentences why the sky is blue.
+export PROMPT ?= Explain in three sentences why the sky is blue.
 VENV := .venv
 BIN := $(VENV)/bin
 

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import http.client
 import json
-import os
 import select
 import signal
 import subprocess
@@ -15,10 +14,14 @@ import tempfile
 from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
+import boto3
+
+from constructs_pkg.client import StreamingClient, StreamingClientError, StreamTiming, Text
+
 START_LIMIT_SECONDS: Final = 180
-ANSWER_LIMIT_SECONDS: Final = 180
 MODEL: Final = "amazon.nova-lite-v1:0"
 CALLER: Final = "ChatStack/Caller"
+PATH: Final = "/v1/chat/completions"
 
 
 def main() -> int:
@@ -40,7 +43,7 @@ def main() -> int:
         print(f"No signature   {unsigned(function['url'])}")
         print(f"As the role    {caller['arn']}\n")
         print(f"> {arguments.prompt}\n", flush=True)
-        return call(function["url"], caller, ready["region"], arguments.prompt, arguments.max_tokens)
+        return stream(function["url"], caller, ready["region"], arguments.prompt, arguments.max_tokens)
 
 
 @contextlib.contextmanager
@@ -85,7 +88,13 @@ def unsigned(url: str) -> str:
         connection.close()
 
 
-def call(url: str, caller: dict[str, str | None], region: str, prompt: str, max_tokens: int) -> int:
+def stream(url: str, caller: dict[str, str | None], region: str, prompt: str, max_tokens: int) -> int:
+    session = boto3.Session(
+        aws_access_key_id=caller["access_key_id"],
+        aws_secret_access_key=caller["secret_access_key"],
+        aws_session_token=caller["session_token"],
+        region_name=region,
+    )
     body = {
         "model": MODEL,
         "stream": True,
@@ -93,14 +102,30 @@ def call(url: str, caller: dict[str, str | None], region: str, prompt: str, max_
         "max_tokens": max_tokens,
         "messages": [{"role": "user", "content": prompt}],
     }
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-        "AWS_ACCESS_KEY_ID": caller["access_key_id"] or "",
-        "AWS_SECRET_ACCESS_KEY": caller["secret_access_key"] or "",
-        **({"AWS_SESSION_TOKEN": caller["session_token"]} if caller["session_token"] else {}),
-    }
-    command = [sys.executable, "-m", "constructs_pkg", "call", f"{url}v1/chat/completions", "--region", region, "--timing", "-d"]
-    return subprocess.run([*command, json.dumps(body)], env=environment, timeout=ANSWER_LIMIT_SECONDS, check=False).returncode
+    try:
+        with StreamingClient(url, session=session, region=region) as client, client.stream("POST", PATH, json=body) as answer:
+            for event in answer:
+                if isinstance(event, Text):
+                    print(event.text, end="", flush=True)
+            report(answer.timing)
+    except StreamingClientError as error:
+        print(f"\nThe stream failed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def report(timing: StreamTiming) -> None:
+    """The times, and when the tokens arrived: a bar for each fortieth of the answer's time, as high as its tokens are many."""
+    total = timing.last_event or 0.0
+    counts = [0] * 40
+    for offset in timing.offsets:
+        counts[min(39, int(offset / total * 40)) if total else 0] += 1
+    highest = max(counts)
+    bars = "".join(" ▁▂▃▄▅▆▇█"[-(-8 * count // highest)] for count in counts)
+    print(f"\n\nTime to first token   {timing.first_text or 0:.3f} s")
+    print(f"Tokens                {timing.tokens} in {total:.3f} s, {timing.tokens_per_second or 0:.1f} a second")
+    print(f"Longest gap           {timing.longest_gap or 0:.3f} s")
+    print(f"Arrivals              |{bars}| {total:.1f} s")
 
 
 if __name__ == "__main__":

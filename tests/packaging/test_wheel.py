@@ -115,7 +115,7 @@ def test_the_runtime_is_importable_beside_the_constructs(python: Path, tmp_path:
 )
 def test_without_its_extra_a_command_says_what_to_install(command: list[str], extra: str, python: Path, tmp_path: Path) -> None:
     done = run([str(python), "-m", "constructs_pkg", *command], tmp_path)
-    assert done.returncode == 2
+    assert done.returncode in (1, 2)
     assert f"streaming-lambda-constructs[{extra}]" in done.stderr
     assert "Traceback" not in done.stderr
 
