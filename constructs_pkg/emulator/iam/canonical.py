@@ -45,7 +45,8 @@ def normalized_path(path: str) -> str:
 def query_pairs(raw_query: str) -> list[tuple[str, str]]:
     """Names and values of a query, each in AWS's encoding: every byte but letters, digits and `-._~`.
 
-    A `+` is a plus here, as RFC 3986 has it; a canonical query never holds one bare, so neither reading lets it through unencoded.
+    A `+` is a space, as the AWS signers that parse a URL read it (https://github.com/envoyproxy/envoy/issues/40523); no document says
+    how Lambda reads it, so callers do well to send `%20` and `%2B`.
     """
     pairs = (pair.partition("=") for pair in raw_query.split("&") if pair)
     return [(_encoded(name), _encoded(value)) for name, _, value in pairs]
@@ -91,4 +92,4 @@ def _as_sent(value: str) -> str:
 
 
 def _encoded(text: str) -> str:
-    return quote(unquote_to_bytes(text), safe="-._~")
+    return quote(unquote_to_bytes(text.replace("+", " ")), safe="-._~")
