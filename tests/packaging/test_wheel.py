@@ -12,33 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.packaging.readme import python_blocks
+
 ROOT = Path(__file__).parents[2]
 
-FOREIGN_APP = '''
-import sys
-from pathlib import Path
-from aws_cdk import App, Stack, aws_iam as iam
-from constructs_pkg import ProvisionedConcurrency, StreamingCode, StreamingFunction
-import constructs_pkg
-assert "site-packages" in constructs_pkg.__file__, constructs_pkg.__file__
-app = App()
-stack = Stack(app, "Foreign")
-fn = StreamingFunction(
-    stack, "Hello",
-    code=StreamingCode.python(Path(__file__).parent / "handler"),
-    concurrency=ProvisionedConcurrency.fixed(1),
-)
-fn.grant_invoke_url(iam.Role(stack, "Caller", assumed_by=iam.AccountRootPrincipal()))
-app.synth()
-'''
-
-FOREIGN_HANDLER = '''
-from streaming_runtime import Text, streaming_handler
-
-@streaming_handler(dialect="text")
-def handler(request, context):
-    yield Text("hello")
-'''
+APP, HANDLER, _ = python_blocks()
+FROM_SITE_PACKAGES = 'import constructs_pkg\n\nassert "site-packages" in constructs_pkg.__file__, constructs_pkg.__file__\n'
 
 
 def run(command: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -89,13 +68,14 @@ def test_the_wheel_holds_the_layer_with_its_run_bit_and_the_typed_packages(wheel
     assert not [name for name in names if "__pycache__" in name or name.startswith(("tests/", "stacks/"))]
 
 
-def test_a_foreign_app_imports_the_construct_and_synthesizes(python: Path, tmp_path: Path) -> None:
-    (tmp_path / "app.py").write_text(FOREIGN_APP)
+def test_the_readmes_app_imports_the_construct_and_synthesizes(python: Path, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(FROM_SITE_PACKAGES + APP)
     (tmp_path / "handler").mkdir()
-    (tmp_path / "handler" / "index.py").write_text(FOREIGN_HANDLER)
+    (tmp_path / "handler" / "index.py").write_text(HANDLER)
     done = run([str(python), "app.py"], tmp_path, CDK_OUTDIR=str(tmp_path / "cdk.out"))
     assert done.returncode == 0, done.stderr
-    template = json.loads((tmp_path / "cdk.out" / "Foreign.template.json").read_text())
+    assert len(APP.splitlines()) <= 20
+    template = json.loads((tmp_path / "cdk.out" / "Chat.template.json").read_text())
     types = [resource["Type"] for resource in template["Resources"].values()]
     assert types.count("AWS::Lambda::Url") == 1
     assert types.count("AWS::Lambda::LayerVersion") == 1
@@ -105,7 +85,9 @@ def test_a_foreign_app_imports_the_construct_and_synthesizes(python: Path, tmp_p
 
 
 def test_the_runtime_is_importable_beside_the_constructs(python: Path, tmp_path: Path) -> None:
-    program = "import sys, streaming_runtime; assert 'site-packages' in streaming_runtime.__file__; assert 'aws_cdk' not in sys.modules"
+    program = (
+        "import sys, streaming_runtime; assert 'site-packages' in streaming_runtime.__file__; assert 'aws_cdk' not in sys.modules"
+    )
     done = run([str(python), "-c", program], tmp_path)
     assert done.returncode == 0, done.stderr
 
