@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     Function = TypeVar("Function", bound=Callable[..., Any])
 else:
 
-    def overload(function):  # noqa: ANN001 - typing's own would cost an import
-        """Marks a signature for type checkers."""
+    def overload(function: object) -> object:
+        """Marks a signature for type checkers; typing's own would cost an import."""
         return function
 
 
@@ -113,7 +113,7 @@ def load(name: str) -> Handler:
         InitError: The name is malformed, or the module or the function is missing, or importing it raised.
     """
     module_name, dot, function_name = name.rpartition(".")
-    if not dot or not module_name or not function_name:
+    if not dot or not module_name or module_name[0] in "./" or not function_name:
         raise InitError(
             "Runtime.MalformedHandlerName",
             f"HANDLER_NAME: found {name!r}; allowed: module.function or package/module.function; set the function's handler",

@@ -249,12 +249,15 @@ class Pipeline:
         return self._leaving.due()
 
     def _while_busy(self, now: float) -> float:
-        """The handler's thread is in here, most likely waiting for a slow reader; at the deadline nothing else can free it."""
-        if now < (self._deadline.cut_off_at + self._deadline.killed_at) / 2:
+        """The handler's thread is in here, most likely waiting for a slow reader, and only an abort can free it."""
+        if self._reply.broken_off() and not self._reply.ended:
+            self._reply.abort()  # whoever speaks before the end, or has gone, takes no more
+        elif now >= (self._deadline.cut_off_at + self._deadline.killed_at) / 2:
+            self._aborted = True
+            self._reply.abort()
+        else:
             self._busy_pause = min(2 * self._busy_pause, _LONGEST_BUSY_SECONDS)
             return now + self._busy_pause
-        self._aborted = True
-        self._reply.abort()
         return now + PEER_LOOK_SECONDS
 
     # ---- stages
@@ -287,12 +290,10 @@ class Pipeline:
                 "RESPONSE_TOO_LATE: found HttpResponse after the first event; allowed: first, and once; yield it first"
             )
         self._response = event
-        if event.body is None:
-            if self._is_bodiless():
-                self._close_stages()
-            return b""
-        self._close_stages()
-        return event.body
+        if event.body is not None or self._is_bodiless():
+            self._close_stages()
+            self._stages[Finish] = _nothing  # it adds nothing to an answer that is whole
+        return event.body or b""
 
     def _stage_of(self, event: object) -> Stage:
         """Subclasses of the events are their base; anything else is a mistake in the handler."""

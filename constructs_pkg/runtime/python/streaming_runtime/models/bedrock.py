@@ -108,20 +108,21 @@ def converse_stream(
 
 
 def _events(given: Any, asked: dict[str, Any]) -> Iterator[Text | Internal | Finish]:
-    from botocore.exceptions import ClientError, ConnectionClosedError, ConnectionError, HTTPClientError
+    from botocore.exceptions import ClientError, HTTPClientError
+    from botocore.exceptions import ConnectionError as Unreachable
     from urllib3.exceptions import HTTPError as BrokenTransfer
 
     try:
         stream = (given or client()).converse_stream(**asked)["stream"]
     except ClientError as error:
         raise _told(error) from error
-    except (ConnectionError, ConnectionClosedError, HTTPClientError) as error:
+    except (Unreachable, HTTPClientError) as error:
         raise ModelError("The model cannot be reached.", code="model_unreachable", status=503) from error
     try:
         yield from _translate(stream)
     except ClientError as error:  # an exception frame within the stream: botocore's EventStreamError
         raise _told(error) from error
-    except (BrokenTransfer, HTTPClientError, ConnectionError) as error:
+    except (BrokenTransfer, HTTPClientError, Unreachable) as error:
         raise ModelError("The model's answer broke off.", code="model_incomplete") from error
     finally:
         stream.close()  # also when the handler leaves early: the model stops, and with it the bill
