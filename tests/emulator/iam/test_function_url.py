@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from constructs_pkg.emulator.iam import api_refusal, function_url_refusal
+from tests.assembly.builder import write_stack
 from tests.emulator.iam.account import ALIAS, BOTH, FUNCTION, Account, permissions, role
 
 if TYPE_CHECKING:
@@ -149,3 +150,26 @@ def test_api_says_who_may_not_do_what(tmp_path: Path, statements: list[Any], who
     message = json.loads(api_refusal(decision).body)["Message"]
     caller = account.principal(who).session_arn
     assert message == f"User: {caller} is not authorized to perform: lambda:InvokeFunction on resource: {ALIAS} {because}"
+
+
+@pytest.mark.parametrize(
+    ("identity", "resource", "may"),
+    [
+        ((), True, False),
+        (tuple(BOTH), False, False),
+        ((BOTH[0],), True, False),
+        (tuple(BOTH), True, True),
+        ((*BOTH, DENY), True, False),
+    ],
+    ids=["resource side alone", "identity side alone", "half of the identity side", "both sides", "both sides and a deny"],
+)
+@pytest.mark.parametrize("principal", ["222222222222", "arn:aws:iam::222222222222:role/caller", "*"])
+def test_across_accounts_both_sides_must_allow(
+    tmp_path: Path, identity: tuple[dict[str, Any], ...], resource: bool, principal: str, may: bool
+) -> None:
+    there = {"Resources": {"R": role(*identity)}}
+    write_stack(tmp_path, "There", there, environment="aws://222222222222/us-east-1")
+    account = Account(tmp_path, permissions(principal) if resource else {})
+    caller = account.principals.named["There/R"]
+    decision = account.authorizer.authorize_function_url(caller, ALIAS, "AWS_IAM")
+    assert decision.allowed is may, decision.reason
