@@ -8,7 +8,7 @@ from ._events import Error, Event, Finish
 from ._exceptions import DeadlineExceeded, MalformedStream, StreamError, StreamingClientError, StreamTimeout, StreamTruncated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from ._compression import GzipDecoder
     from ._decoders import Decoder
@@ -21,6 +21,7 @@ class StreamReader:
     Attributes:
         done: True once the terminal event came: there is nothing more to wait for.
         finish: The `Finish` event, once it came.
+        failure: What the stream said went wrong, once it did: to be raised when the events before it are delivered.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class StreamReader:
         """
         self.done = False
         self.finish: Finish | None = None
+        self.failure: StreamError | None = None
         self._decoder = decoder
         self._content = content_decoder
         self._timing = timing
@@ -55,33 +57,33 @@ class StreamReader:
         self._status_code = status_code
         self._request_id = request_id
 
-    def feed(self, chunk: bytes) -> Iterator[Event]:
-        """Takes the next bytes of the body, as they stood on the wire, and gives the events that they complete.
+    def feed(self, chunk: bytes) -> Iterable[list[Event]]:
+        """Takes the next bytes of the body, as they stood on the wire, and gives the events that they complete, in batches.
+
+        Where the stream says that it failed, `failure` is set after the last batch, for the caller to raise.
 
         Raises:
-            StreamError: where the stream says that it failed, after the events before that.
             StreamTimeout: when the stream has taken longer than it may.
             MalformedStream: the bytes are not what they should be.
         """
+        if self._content is not None:
+            return (events for _, events in self.unpack(chunk))
         now = self._arrived(chunk)
         try:
-            for piece in (chunk,) if self._content is None else self._content.feed(chunk):
-                yield from self._events(self._decoder.feed(piece), now)
+            return (self._noted(self._decoder.feed(chunk), now),)
         except MalformedStream as error:
             raise self._placed(error) from None
 
-    def unpack(self, chunk: bytes) -> Iterator[bytes]:
-        """Like `feed`, but gives the bytes themselves, uncompressed; the events are looked at for errors and for the end."""
+    def unpack(self, chunk: bytes) -> Iterator[tuple[bytes, list[Event]]]:
+        """Like `feed`, but gives the bytes too, uncompressed, each piece with the events that it completed."""
         now = self._arrived(chunk)
         try:
             for piece in (chunk,) if self._content is None else self._content.feed(chunk):
-                yield piece
-                for _ in self._events(self._decoder.feed(piece), now):
-                    pass
+                yield piece, self._noted(self._decoder.feed(piece), now)
         except MalformedStream as error:
             raise self._placed(error) from None
 
-    def end(self) -> Iterator[Event]:
+    def end(self) -> list[Event]:
         """Says that the body ended as HTTP ends one, and gives what was held back.
 
         Raises:
@@ -93,11 +95,12 @@ class StreamReader:
         if self._content is not None and not self._content.complete and not self.done:
             raise self._truncated("the compressed stream ended in its middle")
         try:
-            yield from self._events(self._decoder.close(), now)
+            events = self._noted(self._decoder.close(), now)
         except (MalformedStream, StreamTruncated) as error:
             raise self._placed(error) from None
         if self._decoder.terminal is not None and not self.done:
             raise self._truncated(f"the stream ended without its terminal event ({self._decoder.terminal})")
+        return events
 
     def broken(self, reason: str) -> None:
         """Says that the connection broke before the body's end.
@@ -126,6 +129,19 @@ class StreamReader:
         """The id of the last event that came whole. Empty where the stream has no ids."""
         return self._decoder.last_event_id
 
+    def _noted(self, events: list[Event], now: float) -> list[Event]:
+        """Notes the arrival of events. A stream that is done ends in its `Finish`, or in an `Error`, which is no event to a caller."""
+        if self._decoder.done:
+            self.done = True
+            last = events[-1] if events else None
+            if isinstance(last, Finish):
+                self.finish = last
+            elif isinstance(last, Error):
+                events.pop()
+                self.failure = self._error(last)
+        self._timing.record_events(now, events)
+        return events
+
     def _arrived(self, chunk: bytes) -> float:
         now = self._clock()
         self._timing.record_bytes(now, len(chunk))
@@ -137,19 +153,7 @@ class StreamReader:
             )
         return now
 
-    def _events(self, events: list[Event], now: float) -> Iterator[Event]:
-        for event in events:
-            kind = type(event)
-            if kind is Error:
-                raise self._failure(event)  # type: ignore[arg-type]
-            self._timing.record_event(now, event)
-            if kind is Finish:
-                self.finish = event  # type: ignore[assignment]
-            yield event
-        if self._decoder.done:
-            self.done = True
-
-    def _failure(self, event: Error) -> StreamError:
+    def _error(self, event: Error) -> StreamError:
         kind = DeadlineExceeded if event.code == "deadline_exceeded" else StreamError
         return kind(f"{event.code}: {event.message}", code=event.code, status_code=self._status_code, request_id=self._request_id)
 

@@ -9,7 +9,7 @@ from ._events import Event, Finish, Text
 from ._refusals import request_id_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 
     import httpx
 
@@ -63,12 +63,13 @@ class _AnswerView:
         """The stream's `Finish`: why it ended and what it cost. None before it, and in dialects without one."""
         return self._reader.finish
 
-    def _begin(self) -> None:
+    def _begin(self) -> StreamReader:
         if self._begun:
             raise RuntimeError(
                 "STREAM_READ_TWICE: this stream is being read, or was; a stream can be read once; keep its events in a list."
             )
         self._begun = True
+        return self._reader
 
 
 class Stream(_AnswerView):
@@ -87,18 +88,23 @@ class Stream(_AnswerView):
             StreamTimeout: It fell silent for longer than `Timeouts.read_seconds`, or took longer than `total_seconds`.
             MalformedStream: Its bytes are not what its type says.
         """
-        self._begin()
-        for chunk in self._transport.chunks(self._response, self._reader):
-            yield from self._reader.feed(chunk)
-        yield from self._reader.end()
+        reader = self._begin()
+        for chunk in self._transport.chunks(self._response, reader):
+            for events in reader.feed(chunk):
+                yield from events
+            if reader.failure is not None:
+                raise reader.failure
+        yield from reader.end()
 
     def iter_bytes(self) -> Iterator[bytes]:
         """The body itself as it comes, uncompressed. Raises what iterating over the events raises: errors are seen here too."""
-        self._begin()
-        for chunk in self._transport.chunks(self._response, self._reader):
-            yield from self._reader.unpack(chunk)
-        for _ in self._reader.end():
-            pass
+        reader = self._begin()
+        for chunk in self._transport.chunks(self._response, reader):
+            for piece, _ in reader.unpack(chunk):
+                yield piece
+            if reader.failure is not None:
+                raise reader.failure
+        reader.end()
 
     def collect(self) -> list[Event]:
         """Every event, once the stream is complete. Raises what iterating raises."""
@@ -123,11 +129,11 @@ class AsyncStream(_AnswerView):
 
     def __aiter__(self) -> AsyncIterator[Event]:
         """The events as they come; raises what `Stream` raises."""
-        return self._run(self._reader.feed, self._reader.end)
+        return self._run(self._events())
 
     def iter_bytes(self) -> AsyncIterator[bytes]:
         """The body itself as it comes, uncompressed. Raises what iterating over the events raises: errors are seen here too."""
-        return self._run(self._reader.unpack, self._end_of_bytes)
+        return self._run(self._bytes())
 
     async def collect(self) -> list[Event]:
         """Every event, once the stream is complete. Raises what iterating raises."""
@@ -143,21 +149,29 @@ class AsyncStream(_AnswerView):
             await self._running.aclose()
         await self._response.aclose()
 
-    def _run(self, take: Callable[[bytes], Iterator[T]], end: Callable[[], Iterator[T]]) -> AsyncIterator[T]:
+    def _run(self, running: AsyncGenerator[T, None]) -> AsyncIterator[T]:
         self._begin()
-        running = self._read(take, end)
         self._running = running
         return running
 
-    async def _read(self, take: Callable[[bytes], Iterator[T]], end: Callable[[], Iterator[T]]) -> AsyncGenerator[T, None]:
-        async with aclosing(self._transport.chunks(self._response, self._reader)) as chunks:
+    async def _events(self) -> AsyncGenerator[Event, None]:
+        reader = self._reader
+        async with aclosing(self._transport.chunks(self._response, reader)) as chunks:
             async for chunk in chunks:
-                for item in take(chunk):
-                    yield item
-        for item in end():
-            yield item
+                for events in reader.feed(chunk):
+                    for event in events:
+                        yield event
+                if reader.failure is not None:
+                    raise reader.failure
+        for event in reader.end():
+            yield event
 
-    def _end_of_bytes(self) -> Iterator[bytes]:
-        for _ in self._reader.end():
-            pass
-        return iter(())
+    async def _bytes(self) -> AsyncGenerator[bytes, None]:
+        reader = self._reader
+        async with aclosing(self._transport.chunks(self._response, reader)) as chunks:
+            async for chunk in chunks:
+                for piece, _ in reader.unpack(chunk):
+                    yield piece
+                if reader.failure is not None:
+                    raise reader.failure
+        reader.end()

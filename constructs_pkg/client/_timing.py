@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from array import array
+from typing import TYPE_CHECKING
 
-from ._events import Event, Finish, Text
+from ._events import Finish, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ._events import Event
 
 
 class StreamTiming:
@@ -84,18 +90,18 @@ class StreamTiming:
             self.first_byte = self.last_byte
         self.bytes_received += size
 
-    def record_event(self, now: float, event: Event) -> None:
-        """Notes that an event came."""
+    def record_events(self, now: float, events: Iterable[Event]) -> None:
+        """Notes that these events came, all of them at once."""
         offset = now - self.started
-        self.offsets.append(offset)
-        kind = type(event)
-        if kind is Text:
-            self._texts += 1
-            self._last_text = offset
-            if self.first_text is None:
-                self.first_text = offset
-        elif isinstance(event, Finish) and event.usage is not None:
-            self._tokens = event.usage.output_tokens
+        for event in events:
+            self.offsets.append(offset)
+            if type(event) is Text:
+                self._texts += 1
+                self._last_text = offset
+                if self.first_text is None:
+                    self.first_text = offset
+            elif type(event) is Finish and event.usage is not None:
+                self._tokens = event.usage.output_tokens
 
 
 def _rate(count: int, seconds: float) -> float | None:

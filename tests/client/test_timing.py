@@ -11,7 +11,7 @@ def timing_of(*arrivals: tuple[float, object]) -> StreamTiming:
     timing = StreamTiming(100.0)
     for offset, event in arrivals:
         timing.record_bytes(100.0 + offset, 10)
-        timing.record_event(100.0 + offset, event)
+        timing.record_events(100.0 + offset, [event])
     return timing
 
 

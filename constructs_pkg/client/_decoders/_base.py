@@ -10,9 +10,14 @@ from constructs_pkg.client._exceptions import MalformedStream
 
 from ._event_stream import ServerSentEvent, ServerSentEventDecoder
 
+_raw_decode = json.JSONDecoder().raw_decode
+
 
 class Decoder(Protocol):
-    """Turns a body's bytes into events, however they were cut. Pure: no sockets, no clock."""
+    """Turns a body's bytes into events, however they were cut. Pure: no sockets, no clock.
+
+    An `Error` or a `Finish` is always the last event of its list, and makes the decoder `done`.
+    """
 
     @property
     def dialect(self) -> str:
@@ -84,6 +89,10 @@ def parse_json(text: str | bytes, dialect: str) -> Any:
         MalformedStream: `NOT_JSON`. The text itself is left out of the message: it is the user's.
     """
     try:
+        if isinstance(text, str) and text[:1] == "{":
+            value, end = _raw_decode(text)  # json.loads without its search for space around the value
+            if end == len(text):
+                return value
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from constructs_pkg.client._exceptions import MalformedStream
 
@@ -14,8 +14,7 @@ MAX_EVENT_BYTES = 8 * 1024 * 1024
 """The largest event accepted unless told otherwise: 8 MiB, so that a stream without line ends cannot fill the memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSentEvent:
+class ServerSentEvent(NamedTuple):
     """One dispatched event.
 
     Attributes:
@@ -96,13 +95,12 @@ class ServerSentEventDecoder:
         events: list[ServerSentEvent] = []
         for line in lines:
             if not line:
-                if self._data:
-                    events.append(self._dispatch())
-                else:
-                    self._event = b""
-                    self._take_id()
+                self._dispatch(events)
             elif line.startswith(b"data:"):
-                self._add_data(line[6:] if line.startswith(b" ", 5) else line[5:])
+                self._data.append(line[6:] if line.startswith(b" ", 5) else line[5:])
+                self._data_size += len(line)
+                if self._data_size > self._max_event_bytes:
+                    raise self._too_large()
             elif line[0] != 58:  # a colon starts a comment
                 self._field(line)
 
@@ -113,42 +111,31 @@ class ServerSentEventDecoder:
                 raise self._too_large()
         return events
 
-    def _add_data(self, value: bytes) -> None:
-        self._data.append(value)
-        self._data_size += len(value) + 1
-        if self._data_size > self._max_event_bytes:
-            raise self._too_large()
-
     def _field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
         if value.startswith(b" "):
             value = value[1:]
         if name == b"event":
             self._event = value
-        elif name == b"data":
-            self._add_data(value)
+        elif name == b"data":  # without a colon: an empty line of data
+            self._data.append(value)
         elif name == b"id":
             if b"\0" not in value:
                 self._id = value.decode("utf-8", "replace")
         elif name == b"retry" and value.isdigit() and len(value) <= 18:  # of bytes: ASCII digits
             self.retry_milliseconds = int(value)
 
-    def _take_id(self) -> None:
+    def _dispatch(self, events: list[ServerSentEvent]) -> None:
         if self._id is not None:
             self.last_event_id = self._id
             self._id = None
-
-    def _dispatch(self) -> ServerSentEvent:
-        if self._id is not None:
-            self._take_id()
-        data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
-        event = self._event
-        self._data = []
-        self._data_size = 0
+        if self._data:
+            data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+            kind = self._event.decode("utf-8", "replace") if self._event else "message"
+            events.append(ServerSentEvent(kind, data.decode("utf-8", "replace"), self.last_event_id))
+            self._data.clear()
+            self._data_size = 0
         self._event = b""
-        return ServerSentEvent(
-            event.decode("utf-8", "replace") if event else "message", data.decode("utf-8", "replace"), self.last_event_id
-        )
 
     def _too_large(self) -> MalformedStream:
         return MalformedStream(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from constructs_pkg.client._events import Data, Event, Finish, Text, Usage
 
-from ._base import EventStreamDialect, as_object, parse_object, read_error, read_usage
+from ._base import EventStreamDialect, parse_object, read_error, read_usage
 
 if TYPE_CHECKING:
     from ._event_stream import ServerSentEvent
@@ -33,10 +33,12 @@ class OpenAIChatDecoder(EventStreamDialect):
             self.done = True
             return
         chunk = parse_object(frame.data, self.dialect)
-        if chunk.get("error") is not None or frame.event == "error":
-            events.append(read_error(chunk.get("error", chunk)))
-            self.done = True
-            return
+        if "error" in chunk or frame.event == "error":
+            failure = chunk.get("error", chunk)
+            if failure is not None:
+                events.append(read_error(failure))
+                self.done = True
+                return
         if chunk.get("usage") is not None:
             self._usage = read_usage(chunk["usage"]) or self._usage
         choices = chunk.get("choices")
@@ -51,10 +53,14 @@ class OpenAIChatDecoder(EventStreamDialect):
                 continue
             if choice.get("finish_reason") is not None:
                 self._reason = str(choice["finish_reason"])
-            delta = as_object(choice.get("delta"))
+            delta = choice.get("delta")
+            if not isinstance(delta, dict):
+                continue
             text = delta.get("content")
             if isinstance(text, str) and text:
                 events.append(Text(text))
+                if len(delta) == 1:
+                    continue
             whole = whole or _says_more_than_text(delta)
         if whole:
             events.append(Data(chunk, "chunk"))
