@@ -152,6 +152,7 @@ class BedrockApi:
                         exchange.write(end_frames(event, _milliseconds(started)))
                     exchange.flush()
                     await flowing.wait()
+                    await asyncio.sleep(0)  # a model that never waits must not keep the other streams waiting
             except ModelFailure as failure:
                 if not exchange.started:
                     raise

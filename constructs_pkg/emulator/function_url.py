@@ -71,6 +71,9 @@ class FunctionUrlFront:
             if preflight:
                 exchange.respond(200, [("x-amzn-RequestId", request_id), *cors], b"")
                 return
+        if exchange.too_large:  # before the signature, which cannot be verified over a body that was not kept
+            _refuse_size(exchange, request_id)
+            return
         try:
             principal = self._authorize(exchange, service, gate)
         except _Refused as refused:
@@ -92,9 +95,8 @@ class FunctionUrlFront:
                 port=self.port,
             )
         )
-        if exchange.too_large or len(invocation.payload) > MAX_EVENT_BYTES:
-            message = f"Request must be smaller than {MAX_EVENT_BYTES} bytes for the InvokeFunction operation"
-            _refuse(exchange, request_id, 413, "RequestTooLargeException", message)
+        if len(invocation.payload) > MAX_EVENT_BYTES:
+            _refuse_size(exchange, request_id)
             return
         try:
             await service.invoke(url.qualifier, invocation)
@@ -131,6 +133,11 @@ class _Refused(Exception):
         self.status = status
         self.headers = headers
         self.body = body
+
+
+def _refuse_size(exchange: Exchange, request_id: str) -> None:
+    message = f"Request must be smaller than {MAX_EVENT_BYTES} bytes for the InvokeFunction operation"
+    _refuse(exchange, request_id, 413, "RequestTooLargeException", message)
 
 
 def _refuse(exchange: Exchange, request_id: str, status: int, error_type: str, message: str) -> None:

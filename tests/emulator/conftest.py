@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from constructs_pkg.emulator import Emulator
-from tests.emulator.support import App
+from tests.emulator.support import CALLS, App
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,10 +28,9 @@ def app(tmp_path: Path) -> App:
 
 
 class Logs(list[str]):
-    """The emulator's log lines. Printed too, so that a failing test shows them."""
+    """The emulator's log lines."""
 
     def __call__(self, line: str) -> None:
-        print(line)
         self.append(line)
 
     def having(self, text: str) -> list[str]:
@@ -37,8 +38,19 @@ class Logs(list[str]):
 
 
 @pytest.fixture
-def logs() -> Logs:
-    return Logs()
+def logs() -> Iterator[Logs]:
+    """Shown at the end of a test that fails."""
+    lines = Logs()
+    yield lines
+    print("\n".join(lines))
+
+
+@pytest.fixture(autouse=True)
+def close_calls() -> Iterator[None]:
+    """Closes what the test's calls left open."""
+    yield
+    while CALLS:
+        CALLS.pop().close()
 
 
 @pytest.fixture

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Mapping
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 RUNTIME_LAYER = Path(__file__).parents[2] / "constructs_pkg" / "runtime"
 
@@ -236,6 +239,10 @@ def sign(
     return dict(request.headers.items())
 
 
+CALLS: list[Call] = []
+"""All that were made in a test; its end closes them."""
+
+
 @dataclass
 class Call:
     """One request on a socket, read event by event."""
@@ -256,6 +263,7 @@ class Call:
         lines.append(f"Content-Length: {len(self.body)}")
         self._socket.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + self.body)
         self._file = self._socket.makefile("rb")
+        CALLS.append(self)
         self.status = 0
         self.response_headers: list[tuple[str, str]] = []
 
@@ -316,3 +324,10 @@ def call(
 
 def grant(action: str, resource: Any, **condition: Any) -> dict[str, Any]:
     return {"Effect": "Allow", "Action": action, "Resource": resource, **({"Condition": condition} if condition else {})}
+
+
+def wait_for(condition, seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to be"
+        time.sleep(0.005)

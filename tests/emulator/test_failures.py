@@ -7,6 +7,7 @@ import time
 
 import boto3
 import pytest
+from botocore.config import Config
 
 from tests.emulator.support import REGION, Call, call
 
@@ -129,6 +130,7 @@ def lambda_client(emulator, principal: str = "admin"):
         aws_access_key_id=who["access_key_id"],
         aws_secret_access_key=who["secret_access_key"],
         aws_session_token=who["session_token"],
+        config=Config(retries={"max_attempts": 0}),
     )
 
 

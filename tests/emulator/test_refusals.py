@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.emulator.support import ACCOUNT, App, Call, call, grant, sign
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 COUNTING = """
 import os
@@ -116,9 +119,8 @@ def test_a_caller_of_another_account_with_the_resource_policy_is_served(app: App
 
 
 def emulate_outsider(app: App, emulate, permission):
-    from constructs_pkg.emulator.iam import Principals  # the outsider's account is the principals' choice
-
     from constructs_pkg.assembly import CloudAssembly
+    from constructs_pkg.emulator.iam import Principals  # the outsider's account is the principals' choice
 
     account = Principals.from_assembly(CloudAssembly.load(app.write())).outsider.account
     assert account != ACCOUNT

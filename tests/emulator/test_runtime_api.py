@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from tests.emulator.support import call
+from tests.emulator.support import call, wait_for
 
 
 @pytest.fixture
@@ -342,10 +342,3 @@ sys.exit(1)
     result = lambda_client(emulator).invoke(FunctionName=emulator.json()["functions"][0]["function_name"])
     assert result["FunctionError"] == "Unhandled"
     assert json.loads(result["Payload"].read()) == {"errorType": "Runtime.NoModule", "errorMessage": "no module"}
-
-
-def wait_for(condition, seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to be"
-        time.sleep(0.005)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.emulator.support import call
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STEP_BY_STEP = """
 import os, time
