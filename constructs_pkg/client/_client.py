@@ -140,7 +140,7 @@ class StreamingClient(_ClientOptions[SyncTransport]):
 
 
 class AsyncStreamingClient(_ClientOptions[AsyncTransport]):
-    """The same under asyncio or trio: `async with`, `async for`. Not to be shared between event loops."""
+    """The same with `async with` and `async for`. Not to be shared between event loops."""
 
     _transport_type = AsyncTransport
 

@@ -47,6 +47,11 @@ def refusal(status_code: int, headers: Mapping[str, str], body: bytes) -> HttpSt
                 f"the caller lacks the permission {missing} ({said.rstrip('.')}); both lambda:InvokeFunctionUrl and "
                 "lambda:InvokeFunction are needed: StreamingFunction.grant_invoke_url gives the two"
             )
+        elif code == "AccessDeniedException":
+            said = (
+                f"{said.rstrip('.')}; the caller may lack one of the two permissions, lambda:InvokeFunctionUrl and "
+                "lambda:InvokeFunction, which StreamingFunction.grant_invoke_url gives"
+            )
         denied = AccessDenied(f"access denied: {said}", code=code, body=body, status_code=status_code, request_id=request_id)
         denied.missing_permission = missing
         return denied

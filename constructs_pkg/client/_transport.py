@@ -92,7 +92,7 @@ class SyncTransport:
 
 
 class AsyncTransport:
-    """Does an exchange's steps and reads bodies, under asyncio or trio."""
+    """Does an exchange's steps and reads bodies, in an event loop."""
 
     def __init__(self, *, base_url: str, auth: httpx.Auth | None, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
@@ -198,14 +198,14 @@ def _sending(timeouts: Timeouts) -> Iterator[None]:
     except (httpx.ConnectError, httpx.ProxyError) as error:
         raise ConnectionFailed(f"cannot connect: {_reason(error)}", request_sent=False) from None
     except httpx.ConnectTimeout:
-        raise ConnectionFailed(f"cannot connect within {timeouts.connect_seconds} seconds", request_sent=False) from None
+        raise ConnectionFailed(f"cannot connect within {timeouts.connect_seconds:g} seconds", request_sent=False) from None
     except httpx.PoolTimeout:
         raise StreamTimeout(
-            f"no connection of this client came free within {timeouts.pool_seconds} seconds; close streams that are no longer read"
+            f"no connection of this client came free within {timeouts.pool_seconds:g} seconds; close streams that are no longer read"
         ) from None
     except httpx.TimeoutException:
         raise StreamTimeout(
-            f"the answer did not begin within {timeouts.read_seconds} seconds; raise Timeouts.read_seconds if that is normal"
+            f"the answer did not begin within {timeouts.read_seconds:g} seconds; raise Timeouts.read_seconds if that is normal"
         ) from None
     except (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
         raise ConfigurationError(f"BAD_REQUEST: this request cannot be sent: {_reason(error)}") from None

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 
 from tests.client.reading import ASYNC, SYNC, Caller, Outcome
 from tests.client.server import Script, ScriptedServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 ACCESS_KEY = "AKIDEXAMPLE"
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"

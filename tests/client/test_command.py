@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import pty
 import re
@@ -14,16 +15,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from constructs_pkg.client import command
 from tests.client import reference_sigv4
 from tests.client.conftest import ACCESS_KEY, SECRET_KEY, TOKEN
 from tests.client.server import Connection, Received, Script, ScriptedServer, chat, sse
 
 Serve = Callable[..., ScriptedServer]
+Call = Callable[..., "Done"]
 PROGRAM = """
 import argparse, sys
 from constructs_pkg.client import command
@@ -42,15 +46,30 @@ def environment(**more: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def call(*arguments: str, stdin: bytes = b"", **env: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments],
-        input=stdin,
-        capture_output=True,
-        timeout=60,
-        env=environment(**env),
-        check=False,
-    )
+@dataclass
+class Done:
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Done]:
+    """Runs the command in this process, as the command line does."""
+
+    def run(*arguments: str, stdin: bytes = b"", **env: str) -> Done:
+        for name, value in environment(**env).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        parser = argparse.ArgumentParser(prog="call")
+        command.configure(parser)
+        try:
+            code = command.run(parser.parse_args(arguments))
+        except SystemExit as wrong:
+            code = int(str(wrong.code))
+        return Done(code, *capfdbinary.readouterr())
+
+    return run
 
 
 @contextlib.contextmanager
@@ -69,7 +88,7 @@ def streams(pieces: list[bytes], dialect: str = "openai-chat", content_type: str
     )
 
 
-def test_the_text_is_printed_and_the_request_was_signed(serve: Serve) -> None:
+def test_the_text_is_printed_and_the_request_was_signed(call: Call, serve: Serve) -> None:
     server = serve(streams(chat("Hel", "lo 😀\n", "x")))
     done = call(server.url + "v1/chat/completions", "-d", '{"a": 1}')
     assert (done.returncode, done.stdout.decode(), done.stderr.decode()) == (0, "Hello 😀\nx\n", "")
@@ -98,7 +117,7 @@ def test_each_piece_is_printed_when_it_comes(serve: Serve) -> None:
         assert process.wait(20) == 0
 
 
-def test_data_is_a_line_of_json_each(serve: Serve) -> None:
+def test_data_is_a_line_of_json_each(call: Call, serve: Serve) -> None:
     wire = sse(
         'event: text\ndata: {"text":"hi"}',
         'event: progress\ndata: {"é":1}',
@@ -110,11 +129,11 @@ def test_data_is_a_line_of_json_each(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(("content_type", "body"), [("text/plain", "no line end"), ("application/octet-stream", "\x00\x1b[31m")])
-def test_text_and_bytes_are_printed_to_the_byte_in_a_pipe(serve: Serve, content_type: str, body: str) -> None:
+def test_text_and_bytes_are_printed_to_the_byte_in_a_pipe(call: Call, serve: Serve, content_type: str, body: str) -> None:
     assert call(serve(streams([body.encode()], "", content_type)).url).stdout == body.encode()
 
 
-def test_raw_prints_the_wire(serve: Serve) -> None:
+def test_raw_prints_the_wire(call: Call, serve: Serve) -> None:
     pieces = chat("a")
     done = call(serve(streams(pieces)).url, "--raw", "--timing")
     assert (done.returncode, done.stdout) == (0, b"".join(pieces))
@@ -122,18 +141,19 @@ def test_raw_prints_the_wire(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["--raw"]])
-def test_a_truncated_stream_fails_with_what_came(serve: Serve, options: list[str]) -> None:
+def test_a_truncated_stream_fails_with_what_came(call: Call, serve: Serve, options: list[str]) -> None:
     done = call(serve(streams(chat("par", done=False))).url, *options)
     assert done.returncode == 1
     assert b"par" in done.stdout
     assert done.stderr.decode() == (
-        "error: the stream ended without its terminal event (data: [DONE]): what was delivered is not the whole answer (HTTP 200, request req-1)\n"
+        "error: the stream ended without its terminal event (data: [DONE]): "
+        "what was delivered is not the whole answer (HTTP 200, request req-1)\n"
     )
 
 
 @pytest.mark.parametrize("options", [[], ["--raw"]])
-def test_an_error_in_the_stream_fails_in_one_line(serve: Serve, options: list[str]) -> None:
-    wire = chat("par", done=False)[:2] + [sse('data: {"error":{"message":"two\\nlines\\u001b[31m","code":"model_error"}}')]
+def test_an_error_in_the_stream_fails_in_one_line(call: Call, serve: Serve, options: list[str]) -> None:
+    wire = [*chat("par", done=False)[:2], sse('data: {"error":{"message":"two\\nlines\\u001b[31m","code":"model_error"}}')]
     done = call(serve(streams(wire)).url, *options)
     assert (done.returncode, done.stderr.decode()) == (1, "error: model_error: two lines\\x1b[31m (HTTP 200, request req-1)\n")
 
@@ -146,12 +166,12 @@ def test_an_error_in_the_stream_fails_in_one_line(serve: Serve, options: list[st
         ("500 Internal Server Error", "error: no (HTTP 500)\n"),
     ],
 )
-def test_a_refusal_fails_with_the_servers_reason(serve: Serve, status: str, reason: str) -> None:
+def test_a_refusal_fails_with_the_servers_reason(call: Call, serve: Serve, status: str, reason: str) -> None:
     done = call(serve(lambda connection, _: connection.answer(status, b'{"Message":"no"}')).url)
     assert (done.returncode, done.stdout, done.stderr.decode()) == (1, b"", reason)
 
 
-def test_a_server_that_is_not_there_fails(serve: Serve) -> None:
+def test_a_server_that_is_not_there_fails(call: Call, serve: Serve) -> None:
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -161,7 +181,7 @@ def test_a_server_that_is_not_there_fails(serve: Serve) -> None:
     assert done.stderr.startswith(b"error: cannot connect: ")
 
 
-def test_timing_tells_when_each_event_came_and_sums_up(serve: Serve) -> None:
+def test_timing_tells_when_each_event_came_and_sums_up(call: Call, serve: Serve) -> None:
     def script(connection: Connection, _: Received) -> None:
         connection.head(transfer_encoding="chunked", content_type="text/event-stream", x_stream_dialect="openai-chat")
         for piece in chat("Hel", 'lo "you"\n'):
@@ -178,12 +198,13 @@ def test_timing_tells_when_each_event_came_and_sums_up(serve: Serve) -> None:
     assert offsets[1] - offsets[0] > 0.05
     assert offsets[2] - offsets[1] > 0.1
     assert re.fullmatch(
-        r"first byte \d+\.\d{3}s \| first token \d+\.\d{3}s \| last \d+\.\d{3}s \| 3 events \| 2 tokens \| \d+\.\d tokens/s \| longest gap 0\.\d{3}s",
+        r"first byte \d+\.\d{3}s \| first token \d+\.\d{3}s \| last \d+\.\d{3}s \| 3 events \| 2 tokens \| "
+        r"\d+\.\d tokens/s \| longest gap 0\.\d{3}s",
         summary,
     )
 
 
-def test_timing_sums_up_a_stream_that_failed_too(serve: Serve) -> None:
+def test_timing_sums_up_a_stream_that_failed_too(call: Call, serve: Serve) -> None:
     done = call(serve(streams(chat("par", done=False))).url, "--timing")
     *_, summary, error = done.stderr.decode().splitlines()
     assert summary.startswith("first byte ")
@@ -201,7 +222,7 @@ def test_timing_sums_up_a_stream_that_failed_too(serve: Serve) -> None:
     ],
 )
 def test_a_body_comes_from_the_command_line_a_file_or_standard_input(
-    serve: Serve, tmp_path: Path, data: str, stdin: bytes, body: bytes, content_type: str
+    call: Call, serve: Serve, tmp_path: Path, data: str, stdin: bytes, body: bytes, content_type: str
 ) -> None:
     (tmp_path / "body").write_bytes(b'["from a file"]')
     server = serve(streams(chat("ok")))
@@ -210,7 +231,7 @@ def test_a_body_comes_from_the_command_line_a_file_or_standard_input(
     assert (request.method, request.body, request.header("content-type")) == ("POST", body, content_type)
 
 
-def test_method_headers_region_and_dialect_are_as_asked(serve: Serve) -> None:
+def test_method_headers_region_and_dialect_are_as_asked(call: Call, serve: Serve) -> None:
     server = serve(streams([b"data: x\n\n"]))
     done = call(
         server.url,
@@ -233,13 +254,13 @@ def test_method_headers_region_and_dialect_are_as_asked(serve: Serve) -> None:
     assert "/sa-east-1/lambda/" in (request.header("authorization") or "")
 
 
-def test_without_a_body_it_is_a_get(serve: Serve) -> None:
+def test_without_a_body_it_is_a_get(call: Call, serve: Serve) -> None:
     server = serve(streams(chat("ok")))
     call(server.url)
     assert (server.received[0].method, server.received[0].header("content-type")) == ("GET", None)
 
 
-def test_a_profile_signs(serve: Serve, tmp_path: Path) -> None:
+def test_a_profile_signs(call: Call, serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "credentials").write_text(f"[dev]\naws_access_key_id = AKIDOFDEV\naws_secret_access_key = {SECRET_KEY}\n")
     server = serve(streams(chat("ok")))
     done = call(server.url, "--profile", "dev", AWS_SHARED_CREDENTIALS_FILE=str(tmp_path / "credentials"))
@@ -247,19 +268,19 @@ def test_a_profile_signs(serve: Serve, tmp_path: Path) -> None:
     assert "Credential=AKIDOFDEV/" in (server.received[0].header("authorization") or "")
 
 
-def test_a_profile_that_does_not_exist_fails_with_the_mend(serve: Serve) -> None:
+def test_a_profile_that_does_not_exist_fails_with_the_mend(call: Call, serve: Serve) -> None:
     done = call(serve(streams(chat("ok"))).url, "--profile", "nowhere")
     assert done.returncode == 1
     assert re.fullmatch(rb"error: CREDENTIALS_FAILED: .*nowhere.*list-profiles.*\n", done.stderr)
 
 
-def test_no_credentials_fails_with_the_mend(serve: Serve) -> None:
+def test_no_credentials_fails_with_the_mend(call: Call, serve: Serve) -> None:
     done = call(serve(streams(chat("ok"))).url, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_SESSION_TOKEN="")
     assert done.returncode == 1
     assert re.fullmatch(rb"error: NO_CREDENTIALS: .*AWS_PROFILE.*\n", done.stderr)
 
 
-def test_unsigned_needs_no_credentials(serve: Serve) -> None:
+def test_unsigned_needs_no_credentials(call: Call, serve: Serve) -> None:
     server = serve(streams(chat("ok")))
     assert call(server.url, "--no-sign", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="").returncode == 0
     assert server.received[0].header("authorization") is None
@@ -279,7 +300,7 @@ def test_unsigned_needs_no_credentials(serve: Serve) -> None:
         ([], b"usage: "),
     ],
 )
-def test_wrong_usage_is_told_apart(arguments: list[str], reason: bytes) -> None:
+def test_wrong_usage_is_told_apart(call: Call, arguments: list[str], reason: bytes) -> None:
     done = call(*arguments)
     assert done.returncode == 2
     assert done.stderr.startswith(reason)
@@ -371,8 +392,6 @@ def test_colour_is_for_terminals_that_want_it(serve: Serve) -> None:
 
 
 def test_help_names_the_exit_codes() -> None:
-    from constructs_pkg.client import command
-
     parser = argparse.ArgumentParser()
     command.configure(parser)
     assert "exit codes" in parser.format_help()

@@ -61,7 +61,14 @@ def test_without_httpx2_its_module_says_what_to_install() -> None:
 
 
 def test_without_boto3_signing_says_what_to_install() -> None:
-    code = "\nfrom constructs_pkg.client import StreamingClient\ntry:\n  with StreamingClient('https://h/').stream('GET'): pass\nexcept ImportError as e: print(e)"
+    code = """
+from constructs_pkg.client import StreamingClient
+try:
+    with StreamingClient("https://h/").stream("GET"):
+        pass
+except ImportError as error:
+    print(error)
+"""
     assert "BOTO3_MISSING" in python(WITHOUT.format(names=["boto3"]) + code)
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import boto3
 import httpx
 import httpx2
 import openai
@@ -18,6 +16,11 @@ from constructs_pkg.client.httpx2 import SigV4Auth as SigV4AuthForHttpx2
 from tests.client import reference_sigv4
 from tests.client.conftest import SECRET_KEY
 from tests.client.server import Connection, Received, ScriptedServer, chat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import boto3
 
 CLIENTS = [
     pytest.param(httpx2, SigV4Auth, id="httpx2"),

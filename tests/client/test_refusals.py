@@ -47,13 +47,20 @@ def test_the_error_type_may_stand_in_a_header() -> None:
 @pytest.mark.parametrize(
     ("said", "missing"),
     [
-        ("User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: lambda:InvokeFunctionUrl on resource: arn:x because no identity-based policy allows the lambda:InvokeFunctionUrl action", "lambda:InvokeFunctionUrl"),
-        ("User: arn:aws:iam::1:user/u is not authorized to perform: lambda:InvokeFunction on resource: arn:x", "lambda:InvokeFunction"),
+        (
+            "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: lambda:InvokeFunctionUrl on resource: arn:x "
+            "because no identity-based policy allows the lambda:InvokeFunctionUrl action",
+            "lambda:InvokeFunctionUrl",
+        ),
+        (
+            "User: arn:aws:iam::1:user/u is not authorized to perform: lambda:InvokeFunction on resource: arn:x",
+            "lambda:InvokeFunction",
+        ),
         ("Access denied because no resource-based policy allows the lambda:InvokeFunction action", "lambda:InvokeFunction"),
         ("The request signature we calculated does not match the signature you provided.", None),
         ("Forbidden", None),
     ],
-)  # fmt: skip
+)
 def test_access_denied_says_which_permission_is_missing_when_the_answer_tells(said: str, missing: str | None) -> None:
     error = refusal(403, {"x-amzn-requestid": "r1"}, f'{{"Message":"{said}"}}'.encode())
     assert isinstance(error, AccessDenied)
@@ -61,6 +68,13 @@ def test_access_denied_says_which_permission_is_missing_when_the_answer_tells(sa
     assert ("grant_invoke_url" in str(error)) == (missing is not None)
     assert said.rstrip(".") in str(error)
     assert str(error).endswith("(HTTP 403, request r1)")
+
+
+def test_a_bare_refusal_by_aws_names_both_permissions() -> None:
+    error = refusal(403, {"x-amzn-errortype": "AccessDeniedException"}, b'{"Message":"Forbidden."}')
+    assert str(error).startswith(
+        "access denied: Forbidden; the caller may lack one of the two permissions, lambda:InvokeFunctionUrl and "
+    )
 
 
 def test_a_redirection_is_not_followed(serve: Serve, read: Read) -> None:

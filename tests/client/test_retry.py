@@ -121,7 +121,17 @@ def test_a_policy_without_a_single_attempt_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("7", 7), (" 0.5 ", 0.5), ("Wed, 21 Oct 2026 07:28:10 GMT", 10), ("Wed, 21 Oct 2026 07:27:00 GMT", 0), ("soon", None), ("-1", None), ("", None), (None, None), ("²", None)],
-)  # fmt: skip
+    [
+        ("7", 7),
+        (" 0.5 ", 0.5),
+        ("Wed, 21 Oct 2026 07:28:10 GMT", 10),
+        ("Wed, 21 Oct 2026 07:27:00 GMT", 0),
+        ("soon", None),
+        ("-1", None),
+        ("", None),
+        (None, None),
+        ("²", None),
+    ],
+)
 def test_retry_after_is_read_as_seconds_or_as_a_date(value: str | None, seconds: float | None) -> None:
     assert parse_retry_after(value, now=datetime(2026, 10, 21, 7, 28, 0, tzinfo=UTC)) == seconds

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import httpx
@@ -20,7 +18,12 @@ from constructs_pkg.client import ConfigurationError, SigV4Auth
 from constructs_pkg.client.httpx2 import SigV4Auth as SigV4AuthForHttpx2
 from tests.client import reference_sigv4
 from tests.client.conftest import ACCESS_KEY, SECRET_KEY, TOKEN
-from tests.client.server import Connection, Received, ScriptedServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from types import ModuleType
+
+    from tests.client.server import Connection, Received, ScriptedServer
 
 USES = [
     pytest.param(httpx, SigV4Auth, id="httpx"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from constructs_pkg.client import (
+    AsyncStreamingClient,
     Bytes,
     ConfigurationError,
     ConnectionFailed,
@@ -322,6 +324,50 @@ def test_leaving_early_hangs_up(serve: Serve, session: Any) -> None:
     with StreamingClient(server.url, session=session) as client, client.stream("POST") as stream:
         assert next(iter(stream)) == Text("Hel")
     assert gone.wait(10)
+
+
+def test_cancelling_a_task_hangs_up(serve: Serve, session: Any) -> None:
+    gone = threading.Event()
+
+    def flood(connection: Connection) -> None:
+        try:
+            while not gone.wait(0.01):
+                connection.chunk(HELLO[1])
+        except OSError:
+            gone.set()
+
+    async def read(url: str, begun: asyncio.Event) -> None:
+        async with AsyncStreamingClient(url, session=session) as client, client.stream("POST") as stream:
+            async for _ in stream:
+                begun.set()
+
+    async def cancel(url: str) -> None:
+        begun = asyncio.Event()
+        task = asyncio.create_task(read(url, begun))
+        await asyncio.wait_for(begun.wait(), 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel(serve(begins(then=flood)).url))
+    assert gone.wait(10)
+
+
+def test_leaving_an_async_stream_early_leaves_nothing_behind(serve: Serve, session: Any) -> None:
+    async def read(url: str) -> None:
+        async with AsyncStreamingClient(url, session=session) as client:
+            async with client.stream("POST") as stream:
+                async for event in stream:
+                    assert event == Text("Hel")
+                    break
+            async with client.stream("POST") as stream:
+                assert await stream.text() == "Hello"
+            async with client.stream("POST") as stream:
+                assert b"".join([piece async for piece in stream.iter_bytes()]) == b"".join(HELLO)
+            async with client.stream("POST") as stream:
+                assert len(await stream.collect()) == 3
+
+    asyncio.run(read(serve(streams(HELLO)).url))
 
 
 def test_a_slow_consumer_pauses_the_sender(serve: Serve, session: Any) -> None:
