@@ -48,8 +48,10 @@ def test_the_error_type_may_stand_in_a_header() -> None:
     ("said", "missing"),
     [
         (
-            "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: lambda:InvokeFunctionUrl on resource: arn:x "
-            "because no identity-based policy allows the lambda:InvokeFunctionUrl action",
+            (
+                "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: lambda:InvokeFunctionUrl on resource: arn:x "
+                "because no identity-based policy allows the lambda:InvokeFunctionUrl action"
+            ),
             "lambda:InvokeFunctionUrl",
         ),
         (
