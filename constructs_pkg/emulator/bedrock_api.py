@@ -29,6 +29,7 @@ from constructs_pkg.emulator.eventstream import CONTENT_TYPE
 from constructs_pkg.emulator.http_server import Exchange, HttpServer
 from constructs_pkg.emulator.iam import RefusalResponse, SignatureRefusal, api_refusal
 from constructs_pkg.emulator.models import ChatRequest, Completion, Delta, Model, ModelFailure
+from constructs_pkg.emulator.service import request_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +107,7 @@ class BedrockApi:
             raise _Refused(api_refusal(refusal)) from refusal
         account = principal.account if principal is not None else ""
         for arn in model_arns(raw_model_id, region=self.region, account=account):
-            decision = gate.authorizer.authorize(principal, _ACTIONS[operation], arn)
+            decision = gate.authorizer.authorize(principal, _ACTIONS[operation], arn, request_context(request))
             if not decision.allowed:
                 self._log(f"Bedrock refuses: {decision.reason}")
                 raise _Refused(api_refusal(decision))

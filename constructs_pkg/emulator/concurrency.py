@@ -26,6 +26,10 @@ longer than that; here a caller could be back first, and would see a cold start,
 """
 
 
+REPLACEMENT_SECONDS = 0.25
+"""Pause before a provisioned environment that died is made anew, so that one which always dies does not keep the machine busy."""
+
+
 class Throttled(Exception):
     """No concurrency is left. `reason` is AWS's: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors."""
 
@@ -107,7 +111,9 @@ class FunctionConcurrency:
                 self._forget(version, environment)
                 await environment.close()
                 raise
-        if environment.state is not State.IDLE:  # it ended in the moment after its first /next
+        if not environment.ready:  # it ended in the moment after its first /next
+            self._forget(version, environment)
+            await environment.close()
             message = f"RequestId: {invocation.request_id} Error: Runtime exited without providing a reason"
             invocation.fail(FunctionError.of_platform("Runtime.ExitError", message))
             return
@@ -145,11 +151,7 @@ class FunctionConcurrency:
 
     def _idle(self, version: str) -> Environment | None:
         """The provisioned ones first, and of the others the one used last, so that the rest may rest."""
-        idle = [
-            environment
-            for environment in self._pool(version)
-            if environment.state is State.IDLE and environment not in self._charged
-        ]
+        idle = [environment for environment in self._pool(version) if environment.ready and environment not in self._charged]
         return next((environment for environment in idle if environment.provisioned), idle[-1] if idle else None)
 
     def _new(self, version: str) -> Environment:
@@ -169,6 +171,10 @@ class FunctionConcurrency:
             self._forget(version, environment)
         self._changed.set()
 
+    async def _replace(self, version: str) -> None:
+        await asyncio.sleep(REPLACEMENT_SECONDS)
+        await self.provision(version, 0)
+
     async def _wait_for_change(self, seconds: float) -> None:
         self._changed.clear()
         try:
@@ -183,7 +189,7 @@ class FunctionConcurrency:
         if environment.state is State.DEAD:
             self._forget(version, environment)
             if environment.provisioned and not self._closed:
-                task = asyncio.get_running_loop().create_task(self.provision(version, 0))
+                task = asyncio.get_running_loop().create_task(self._replace(version))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
         self._changed.set()

@@ -44,5 +44,5 @@ def _exports(principal: Mapping[str, str | None], region: str) -> list[str]:
     ]
     token = principal["session_token"]
     lines.append(f"  export AWS_SESSION_TOKEN={token}" if token else "  unset AWS_SESSION_TOKEN")
-    lines.append(f"  export AWS_REGION={region}")
+    lines.append(f"  export AWS_REGION={region} AWS_DEFAULT_REGION={region}")
     return lines

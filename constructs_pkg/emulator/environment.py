@@ -102,6 +102,11 @@ class Environment:
         self._timeout: asyncio.TimerHandle | None = None
         self._folder: Path | None = None
 
+    @property
+    def ready(self) -> bool:
+        """Whether it waits for an invocation."""
+        return self.state is State.IDLE and self._api.waiting is not None
+
     async def start(self) -> None:
         """Runs the init phase, bounded.
 
@@ -159,7 +164,7 @@ class Environment:
 
     def run(self, invocation: Invocation) -> None:
         """Hands an invocation to this idle environment. The function's timeout begins now."""
-        assert self.state is State.IDLE
+        assert self.ready
         loop = asyncio.get_running_loop()
         timeout = self._plan.function.timeout_seconds
         self.state = State.BUSY

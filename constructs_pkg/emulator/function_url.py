@@ -119,7 +119,7 @@ class FunctionUrlFront:
                 self._log(f"403 {exchange.request.method} {exchange.request.raw_path}: {refusal}")
                 answer = function_url_refusal(refusal)
                 raise _Refused(answer.status, list(answer.headers), answer.body) from refusal
-        decision = gate.authorizer.authorize_function_url(principal, service.invoked_arn(url.qualifier), url.auth_type)
+        decision = gate.authorize_url(principal, service.invoked_arn(url.qualifier), url.auth_type, exchange.request)
         if not decision.allowed:
             self._log(f"403 {exchange.request.method} {exchange.request.raw_path}: {decision.reason}")
             answer = function_url_refusal(decision)

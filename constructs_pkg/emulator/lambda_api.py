@@ -21,6 +21,7 @@ from constructs_pkg.emulator.http_server import Exchange, HttpServer
 from constructs_pkg.emulator.iam import RefusalResponse, SignatureRefusal, api_refusal
 from constructs_pkg.emulator.invocation import FunctionError, Invocation
 from constructs_pkg.emulator.runtime_api import BUFFERED_RESPONSE_BYTES
+from constructs_pkg.emulator.service import request_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -137,7 +138,7 @@ class LambdaApi:
             principal = gate.identify(exchange.request, service="lambda", region=self.region)
         except SignatureRefusal as refusal:
             raise _ApiError.refusal(api_refusal(refusal)) from refusal
-        decision = gate.authorizer.authorize(principal, "lambda:InvokeFunction", arn)
+        decision = gate.authorizer.authorize(principal, "lambda:InvokeFunction", arn, request_context(exchange.request))
         if not decision.allowed:
             self._log(f"403 Invoke {name}: {decision.reason}")
             raise _ApiError.refusal(api_refusal(decision))

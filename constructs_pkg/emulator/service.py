@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from constructs_pkg.emulator.iam import Authorizer, Principal, Principals, SignedRequest, verify
+from constructs_pkg.emulator.iam import SignedRequest, verify
 from constructs_pkg.emulator.invocation import FunctionError, Invocation
 
 if TYPE_CHECKING:
@@ -15,19 +15,46 @@ if TYPE_CHECKING:
     from constructs_pkg.emulator.concurrency import FunctionConcurrency
     from constructs_pkg.emulator.functions import Function
     from constructs_pkg.emulator.http_server import HttpRequest
+    from constructs_pkg.emulator.iam import Authorizer, Decision, Principal, Principals
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Gate:
-    """Who is calling, and may they. `now` can be set, so that clocks that disagree can be tried."""
+    """Who is calling, and may they."""
 
-    principals: Principals
-    authorizer: Authorizer
-    now: Callable[[], datetime] = _utc_now
+    def __init__(self, *, principals: Principals, authorizer: Authorizer, now: Callable[[], datetime] = _utc_now) -> None:
+        """
+        Args:
+            principals: Who exists.
+            authorizer: What the template's policies allow.
+            now: The time, for signatures; can be set, so that clocks that disagree can be tried.
+        """
+        self.principals = principals
+        self.authorizer = authorizer
+        self._now = now
+        self._second = 0
+        self._decisions: dict[tuple[str | None, ...], Decision] = {}
+
+    def authorize_url(self, principal: Principal | None, function_arn: str, auth_type: str, request: HttpRequest) -> Decision:
+        """Whether a call of a Function URL is allowed.
+
+        Within a second the same call is decided once: the policies do not change, and aws:CurrentTime has no finer grain.
+        """
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._decisions.clear()
+        user_agent = request.header("user-agent") or ""
+        key = (principal.arn if principal is not None else None, function_arn, auth_type, request.peer, user_agent)
+        decision = self._decisions.get(key)
+        if decision is None:
+            context = request_context(request)
+            decision = self.authorizer.authorize_function_url(principal, function_arn, auth_type, context)
+            self._decisions[key] = decision
+        return decision
 
     def identify(self, request: HttpRequest, *, service: str, region: str) -> Principal | None:
         """Whose signature a request carries.
@@ -42,8 +69,18 @@ class Gate:
             headers=request.headers,
             body=request.body,
         )
-        signature = verify(signed, lookup=self.principals.credentials, now=self.now(), region=region, service=service)
+        signature = verify(signed, lookup=self.principals.credentials, now=self._now(), region=region, service=service)
         return self.principals.by_access_key(signature.credentials.access_key_id)
+
+
+def request_context(request: HttpRequest) -> dict[str, str]:
+    """The condition keys that stand in a request itself."""
+    return {
+        "aws:SourceIp": request.peer,
+        "aws:UserAgent": request.header("user-agent") or "",
+        # On AWS every call comes by TLS; a policy that asks for it must not shut out a laptop.
+        "aws:SecureTransport": "true",
+    }
 
 
 class FunctionService:

@@ -112,7 +112,8 @@ class UrlSink:
 
     def fail(self, error: FunctionError) -> None:
         """See ResponseSink."""
-        del error  # the log has it; the caller of a Function URL is not told
+        # The caller of a Function URL is not told why; the log is.
+        self._warn(f"RequestId: {self._request_id} failed: {error.error_type}: {error.message}")
         if not self._exchange.alive:
             return
         if self._exchange.started:
