@@ -4,13 +4,15 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.runtime.interpreters import interpreters
 from tests.runtime.neutral_api import Runtime, running
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PRELUDE = "from streaming_runtime import *\nimport sys, time, os, json\n"
 

@@ -13,10 +13,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 PATIENCE = 10.0
 RUNTIME_ROOT = Path(__file__).resolve().parents[2] / "constructs_pkg" / "runtime"
@@ -162,7 +164,9 @@ class Runtime:
         assert request.path == NEXT, request.path
         return connection
 
-    def deliver(self, event: Any = None, *, timeout: float = 10.0, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> None:
+    def deliver(
+        self, event: Any = None, *, timeout: float = 10.0, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> None:
         """Answers GET /next with an invocation that has `timeout` seconds."""
         self._invocations += 1
         connection = self.await_next()
@@ -221,8 +225,9 @@ def running(
     *,
     interpreter: str = sys.executable,
     environment: Mapping[str, str] | None = None,
-    wrapper: bool = False,
+    wrapper: bool | Path = False,
     pass_fds: tuple[int, ...] = (),
+    options: tuple[str, ...] = (),
 ) -> Iterator[Runtime]:
     """A runtime in a process of its own, with the environment that Lambda gives it and nothing else."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -234,13 +239,20 @@ def running(
             "PYTHONDONTWRITEBYTECODE": "1",
             **(environment or {}),
         }
-        command = [interpreter, "-m", "streaming_runtime"]
+        command = [interpreter, *options, "-m", "streaming_runtime"]
         if wrapper:
-            command = [str(RUNTIME_ROOT / "streaming-wrapper"), interpreter, "-X", "utf8", "/var/runtime/bootstrap.py"]
+            script = RUNTIME_ROOT / "streaming-wrapper" if wrapper is True else wrapper
+            command = [str(script), interpreter, "-X", "utf8", "/var/runtime/bootstrap.py"]
         else:
             env.setdefault("PYTHONPATH", str(RUNTIME_ROOT / "python"))
         process = subprocess.Popen(
-            command, env=env, cwd=task_root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=pass_fds, start_new_session=True
+            command,
+            env=env,
+            cwd=task_root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=pass_fds,
+            start_new_session=True,
         )
         runtime = Runtime(listener, process)
         try:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.runtime.conftest import Start
 from tests.runtime.neutral_api import Reply, url_event
+
+if TYPE_CHECKING:
+    from tests.runtime.conftest import Start
 
 GENERIC = "The function failed. Request id: request-1."
 DIALECTS = ("text", "bytes", "sse", "openai-chat")
@@ -16,7 +18,9 @@ STREAM = json.dumps({"model": "m", "stream": True})
 
 
 def decorated(dialect: str, body: str) -> str:
-    return f"@streaming_handler(dialect={dialect!r})\ndef handler(request, context):\n" + "".join(f"    {line}\n" for line in body.split("\n"))
+    return f"@streaming_handler(dialect={dialect!r})\ndef handler(request, context):\n" + "".join(
+        f"    {line}\n" for line in body.split("\n")
+    )
 
 
 def error_of(reply: Reply, dialect: str) -> dict[str, Any]:
@@ -43,7 +47,11 @@ def test_an_expected_error_before_the_first_byte_is_its_status(start: Start, dia
 @pytest.mark.parametrize(
     ("raised", "status", "error"),
     [
-        ("BadRequest('No.', param='n')", 400, {"message": "No.", "type": "invalid_request_error", "param": "n", "code": "bad_request"}),
+        (
+            "BadRequest('No.', param='n')",
+            400,
+            {"message": "No.", "type": "invalid_request_error", "param": "n", "code": "bad_request"},
+        ),
         ("NotFound('No.', code='c')", 404, {"message": "No.", "type": "invalid_request_error", "param": None, "code": "c"}),
         ("Forbidden('No.')", 403, {"message": "No.", "type": "permission_error", "param": None, "code": "forbidden"}),
         ("Throttled('No.')", 429, {"message": "No.", "type": "rate_limit_error", "param": None, "code": "throttled"}),
@@ -63,7 +71,9 @@ def test_an_error_event_before_the_first_byte_is_a_500(start: Start) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_a_bug_before_the_first_byte_is_a_500_that_says_nothing_and_is_counted(start: Start, dialect: str, interpreter: str) -> None:
+def test_a_bug_before_the_first_byte_is_a_500_that_says_nothing_and_is_counted(
+    start: Start, dialect: str, interpreter: str
+) -> None:
     runtime = start(decorated(dialect, "raise ValueError('secret')\nyield"))
     reply = runtime.invoke(url_event("POST", body=STREAM))
     assert reply.status == 500

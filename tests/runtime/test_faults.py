@@ -8,11 +8,14 @@ import socket
 import struct
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.runtime.conftest import Start
 from tests.runtime.neutral_api import PATIENCE, Runtime, running, url_event
+
+if TYPE_CHECKING:
+    from tests.runtime.conftest import Start
 
 OK = "@streaming_handler\ndef handler(request, context):\n    yield 'ok'"
 BLOCKING = """

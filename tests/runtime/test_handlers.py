@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.runtime.conftest import Start
 from tests.runtime.neutral_api import rest_event, url_event
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.runtime.conftest import Start
 
 HELLO = b'event: text\ndata: {"text":"Hello"}\n\nevent: text\ndata: {"text":", world"}\n\n'
 FINISH = b'event: finish\ndata: {"reason":"stop","usage":null}\n\n'
@@ -200,7 +204,9 @@ def test_a_direct_invocation_has_no_prelude(start: Start) -> None:
     assert reply.body == HELLO + FINISH
 
 
-@pytest.mark.parametrize("event", [None, [], "text", 7, {"requestContext": None}, {"httpMethod": "GET"}, {"requestContext": {"http": 1}}])
+@pytest.mark.parametrize(
+    "event", [None, [], "text", 7, {"requestContext": None}, {"httpMethod": "GET"}, {"requestContext": {"http": 1}}]
+)
 def test_any_json_is_a_direct_invocation(start: Start, event: object) -> None:
     runtime = start("@streaming_handler\ndef handler(request, context):\n    yield Data(request.json())")
     assert runtime.invoke(event).json == event
@@ -330,7 +336,9 @@ def test_work_after_finish_does_not_hold_the_finish_back(start: Start, tmp_path:
     while b"event: finish" not in reply.raw:
         assert runtime.chunk(reply) is not None
     (tmp_path / "task" / "go").touch()
-    assert runtime.rest(reply).body.endswith(b'{"reason":"length","usage":{"input_tokens":1,"output_tokens":2,"total_tokens":3}}\n\n')
+    assert runtime.rest(reply).body.endswith(
+        b'{"reason":"length","usage":{"input_tokens":1,"output_tokens":2,"total_tokens":3}}\n\n'
+    )
     runtime.await_next()
     assert (tmp_path / "task" / "done").exists()
 
@@ -345,7 +353,10 @@ def test_characters_cut_between_yielded_bytes_are_put_together_in_frames(start: 
             yield "é".encode()[:1]
         """
     ).invoke(url_event())
-    assert reply.body.decode() == "".join(f'event: text\ndata: {{"text":"{c}"}}\n\n' for c in ("é", "😀", "\ufffd")) + FINISH.decode()
+    assert (
+        reply.body.decode()
+        == "".join(f'event: text\ndata: {{"text":"{c}"}}\n\n' for c in ("é", "😀", "\ufffd")) + FINISH.decode()
+    )
 
 
 def test_the_generator_is_closed_in_its_own_thread_and_context(start: Start, interpreter: str) -> None:

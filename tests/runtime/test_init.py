@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.runtime.conftest import Start
 from tests.runtime.neutral_api import Runtime, running, url_event
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.runtime.conftest import Start
 
 OK = "@streaming_handler\ndef handler(request, context):\n    yield 'ok'"
 
@@ -69,7 +73,9 @@ def test_an_unknown_dialect_is_an_init_error(start: Start) -> None:
 def test_a_bad_setting_is_an_init_error(start: Start) -> None:
     kind, message, _ = init_error(start(OK, environment={"STREAM_HEARTBEAT_SECONDS": "soon"}))
     assert kind == "Runtime.InvalidSetting"
-    assert message.startswith("SETTING_INVALID: found STREAM_HEARTBEAT_SECONDS='soon'; allowed: a whole number, 1 to 300 (seconds), or 0")
+    assert message.startswith(
+        "SETTING_INVALID: found STREAM_HEARTBEAT_SECONDS='soon'; allowed: a whole number, 1 to 300 (seconds), or 0"
+    )
 
 
 def test_no_runtime_api_address_is_one_line_and_exit_1(tmp_path: Path) -> None:

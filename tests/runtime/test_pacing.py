@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from streaming_runtime.heartbeat import Heartbeat
 from streaming_runtime.pacing import Pacer
-from tests.runtime.conftest import Start
 from tests.runtime.neutral_api import url_event
+
+if TYPE_CHECKING:
+    from tests.runtime.conftest import Start
 
 
 def test_a_lone_piece_leaves_at_once() -> None:

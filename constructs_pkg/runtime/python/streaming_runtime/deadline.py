@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 GRACE_SECONDS = 2.0  # for a handler to leave once its stream is over
+POLITE_SECONDS = 0.01
 _USABLE = 0.8  # of the time that is left until Lambda kills the process; the rest is for the process to end by itself
 
 
@@ -34,21 +35,24 @@ class Deadline:
 
 
 class Leaving:
-    """A handler that has to go: interrupted at once, again at half time, and at the end of it the process ends instead."""
+    """A handler that has to go: interrupted soon, again at half time, and at the end of it the process ends instead.
 
-    __slots__ = ("_again_at", "exit_at")
+    Soon and not at once, because a handler that is yielding leaves by itself at its next event, at a place it knows.
+    """
+
+    __slots__ = ("_interrupts", "exit_at")
 
     def __init__(self, since: float, exit_at: float) -> None:
-        self._again_at = since + (exit_at - since) / 2
         self.exit_at = exit_at
+        self._interrupts = [since + min(POLITE_SECONDS, (exit_at - since) / 4), since + (exit_at - since) / 2]
 
     def due(self) -> float:
         """When to come again."""
-        return min(self._again_at, self.exit_at)
+        return self._interrupts[0] if self._interrupts else self.exit_at
 
-    def again(self, now: float) -> bool:
-        """Whether to interrupt it a second time, now. Says so once."""
-        if now < self._again_at:
+    def interrupts(self, now: float) -> bool:
+        """Whether to interrupt it now. Says so once for each time."""
+        if not self._interrupts or now < self._interrupts[0]:
             return False
-        self._again_at = float("inf")
+        del self._interrupts[0]
         return True

@@ -33,8 +33,8 @@ class Interrupter:
         signal.signal(SIGNAL, self._raise)
 
     def fire(self) -> None:
-        """Does nothing in the handler's own thread, which knows already."""
-        if self.armed and get_ident() != self._thread:
+        """Called from another thread."""
+        if self.armed:
             signal.pthread_kill(self._thread, SIGNAL)
 
     def _raise(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - what every signal handler is given

@@ -234,7 +234,6 @@ class Pipeline:
         """The stream is over while the handler may still be at work: gets it out of there."""
         self.outcome = outcome
         self._leaving = Leaving(now, self._deadline.exit_at(now))
-        self._interrupter.fire()
         return self._leaving.due()
 
     def _while_leaving(self, now: float) -> float:
@@ -244,7 +243,7 @@ class Pipeline:
             from .clock import end_process
 
             end_process(f"the handler or the Runtime API did not let go of a stream that is over ({self.outcome})")
-        if self._leaving.again(now):
+        if self._leaving.interrupts(now):
             self._interrupter.fire()
         return self._leaving.due()
 

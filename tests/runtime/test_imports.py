@@ -1,0 +1,102 @@
+"""The runtime is small: the standard library alone, and of that only what every function needs."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.runtime.neutral_api import RUNTIME_ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PACKAGE = RUNTIME_ROOT / "python" / "streaming_runtime"
+FILES = sorted(PACKAGE.rglob("*.py"))
+LENT_BY_LAMBDA = {"boto3", "botocore", "urllib3"}
+HEAVY = (
+    "asyncio", "concurrent", "dataclasses", "email", "http", "inspect", "logging", "pathlib", "ssl", "threading", "traceback",
+    "typing", "unittest", "urllib", "boto3", "botocore", "subprocess", "random", "hashlib", "tempfile", "shutil",
+)  # fmt: skip
+
+
+def modules_after(interpreter: str, code: str) -> set[str]:
+    """What is loaded on top of a bare interpreter."""
+    report = f"import sys; sys.path.insert(0, {str(RUNTIME_ROOT / 'python')!r}); before = set(sys.modules)\n{code}\n"
+    report += "print('\\n' + __import__('json').dumps(sorted(set(sys.modules) - before)))"
+    command = [interpreter, "-S", "-E", "-c", report]  # without site, whose .pth files import what they like
+    output = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    return set(json.loads(output.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nothing_outside_the_standard_library_is_imported(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    in_functions = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for node in ast.walk(function)
+    }
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [node.module or ""]
+        for name in names:
+            top = name.partition(".")[0]
+            if top in LENT_BY_LAMBDA:
+                assert path.parent.name == "models", f"{path.name}:{node.lineno} imports {name}"
+                assert id(node) in in_functions, f"{path.name}:{node.lineno} imports {name} at import time"
+            else:
+                assert top in sys.stdlib_module_names or top == "streaming_runtime", f"{path.name}:{node.lineno} imports {name}"
+
+
+@pytest.mark.parametrize("module", ["streaming_runtime", "streaming_runtime.__main__", "streaming_runtime.models.bedrock"])
+def test_importing_it_loads_nothing_heavy(interpreter: str, module: str) -> None:
+    loaded = modules_after(interpreter, f"import {module}")
+    assert not {name for name in loaded if name.partition(".")[0] in HEAVY}
+    assert not {name for name in loaded if name == "importlib.metadata"}
+
+
+def test_the_authors_package_does_not_load_the_servers_half(interpreter: str) -> None:
+    loaded = modules_after(interpreter, "import streaming_runtime")
+    assert not loaded & {"socket", "_socket", "signal", "select", "streaming_runtime.transport", "streaming_runtime.serve"}
+
+
+def test_a_dialect_loads_itself_alone(interpreter: str) -> None:
+    code = "from streaming_runtime import *\n@streaming_handler(dialect='sse')\ndef handler(request, context): ..."
+    loaded = modules_after(interpreter, code)
+    assert {name for name in loaded if name.startswith("streaming_runtime.dialects.")} == {
+        "streaming_runtime.dialects.base",
+        "streaming_runtime.dialects.sse",
+    }
+
+
+def test_import_time_budget(interpreter: str) -> None:
+    """Generous, as machines differ: five times what it took here, and still below asyncio alone."""
+
+    def spawn(code: str) -> float:
+        best = float("inf")
+        for _ in range(5):
+            begin = time.perf_counter()
+            subprocess.run([interpreter, "-S", "-E", "-c", code], check=True, timeout=30)
+            best = min(best, time.perf_counter() - begin)
+        return best
+
+    path = f"import sys; sys.path.insert(0, {str(RUNTIME_ROOT / 'python')!r})"
+    assert spawn(f"{path}; import streaming_runtime.__main__") - spawn(path) < 0.1
+
+
+def test_every_public_name_is_there_and_named() -> None:
+    import streaming_runtime
+
+    assert sorted(streaming_runtime.__all__) == list(streaming_runtime.__all__)
+    assert all(getattr(streaming_runtime, name).__doc__ for name in streaming_runtime.__all__)
+    assert (PACKAGE / "py.typed").exists()
