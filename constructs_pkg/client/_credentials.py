@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import threading
 from typing import TYPE_CHECKING, Any, cast
 
@@ -71,8 +72,8 @@ class SessionCredentials:
         return bool(refresh_needed()) if callable(refresh_needed) else False
 
     def region(self) -> str | None:
-        """The session's region. None where it has none."""
-        region = getattr(self._get_session(), "region_name", None)
+        """The session's region, else AWS_REGION, which boto3 passes over (it reads AWS_DEFAULT_REGION). None where there is none."""
+        region = getattr(self._get_session(), "region_name", None) or os.environ.get("AWS_REGION")
         return region if isinstance(region, str) and region else None
 
     def _get_session(self) -> Any:

@@ -56,7 +56,7 @@ class RetryPolicy:
         if asked is not None:
             return asked if asked <= self.longest_retry_after_seconds else None
         ceiling = min(self.backoff_seconds * 2.0 ** (attempt - 1), self.longest_backoff_seconds)
-        return random.uniform(0, ceiling)  # noqa: S311  # full jitter, no secret
+        return random.uniform(0, ceiling)  # noqa: S311  # nosec B311  # full jitter, no secret
 
 
 def is_idempotent(method: str, idempotent: bool | None) -> bool:

@@ -93,7 +93,7 @@ def _call(args: argparse.Namespace) -> int:
     method = (args.request or ("GET" if content is None else "POST")).upper()
     client = StreamingClient(
         args.url,
-        session=_session(args.profile),
+        session=None if args.no_sign else _session(args.profile),
         region=args.region,
         service=args.service,
         sign=not args.no_sign,
@@ -152,18 +152,20 @@ def _header(line: str) -> tuple[str, str]:
 
 
 def _session(profile: str | None) -> object:
-    """A session of that profile. None leaves it to the environment."""
-    if profile is None:
-        return None
-    import boto3
-    from botocore.exceptions import BotoCoreError
-
+    """A session whose credentials are found already, so that looking for them is no part of the times that are printed."""
     try:
-        return boto3.Session(profile_name=profile)
+        import boto3
+        from botocore.exceptions import BotoCoreError
+    except ModuleNotFoundError:
+        return None  # signing says what to install
+    try:
+        session = boto3.Session(profile_name=profile)
+        session.get_credentials()
     except BotoCoreError as error:
         raise ConfigurationError(
-            f"CREDENTIALS_FAILED: {error}; `aws configure list-profiles` shows those that there are."
+            f"CREDENTIALS_FAILED: {error}; `aws configure list-profiles` shows the profiles there are."
         ) from None
+    return session
 
 
 def _refuse(error: StreamingClientError, code: int) -> int:

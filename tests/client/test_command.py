@@ -42,7 +42,7 @@ def environment(**more: str) -> dict[str, str]:
     return {
         **{name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")},
         "PYTHONPATH": str(ROOT), "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY, "AWS_SESSION_TOKEN": TOKEN,
-        "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1", "PYTHONWARNINGS": "error", "TERM": "xterm", **more,
+        "AWS_REGION": "eu-west-1", "PYTHONWARNINGS": "error", "TERM": "xterm", **more,
     }  # fmt: skip
 
 

@@ -147,6 +147,11 @@ def test_another_service_can_be_signed_for(session: boto3.Session) -> None:
     assert requested(SigV4Auth(session, service="execute-api"), "https://example.com/").service == "execute-api"
 
 
+def test_the_region_may_stand_where_boto3_does_not_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    assert requested(SigV4Auth(boto3.Session(ACCESS_KEY, SECRET_KEY)), "https://example.com/").region == "us-west-2"
+
+
 def test_no_region_anywhere_is_refused_with_the_mend() -> None:
     auth = SigV4Auth(boto3.Session(ACCESS_KEY, SECRET_KEY))
     with pytest.raises(
