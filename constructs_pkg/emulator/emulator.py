@@ -301,7 +301,11 @@ class Emulator:
         assert self._principals is not None
         role = self._principals.by_arn(function.role_arn)
         credentials: dict[str, str] = {}
-        if role is not None:
+        if role is None:
+            self._log(
+                f"[{function.name}] its role {function.role_arn} is not of this app, so the function has no AWS credentials here"
+            )
+        else:
             credentials = {
                 "AWS_ACCESS_KEY_ID": role.credentials.access_key_id,
                 "AWS_SECRET_ACCESS_KEY": role.credentials.secret_access_key,

@@ -14,6 +14,7 @@ import pytest
 
 from tests.emulator.support import call, wait_for
 
+ROOT = str(Path(__file__).parents[2])
 COMMAND = [sys.executable, "-m", "constructs_pkg", "local"]
 HANDLER = """
 import os, subprocess, time
@@ -32,7 +33,7 @@ class Running:
     def __init__(self, arguments: list[str], cwd: Path, tmp: Path) -> None:
         tmp.mkdir(exist_ok=True)
         self.tmp = tmp
-        environment = {**os.environ, "TMPDIR": str(tmp), "PYTHONPATH": str(Path(__file__).parents[2])}
+        environment = {**os.environ, "TMPDIR": str(tmp), "PYTHONPATH": os.pathsep.join([ROOT, os.environ.get("PYTHONPATH", "")])}
         self.process = subprocess.Popen(
             [*COMMAND, *arguments], cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
