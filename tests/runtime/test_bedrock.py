@@ -91,6 +91,7 @@ class FakeBedrock:
                         self.close_connection = True
                         return
                     self.wfile.write(b"0\r\n\r\n")
+                    self.close_connection = True  # what is read here is not the next request
                     if self.rfile.read(1) == b"":
                         fake.left.set()
                 except ConnectionError:

@@ -112,7 +112,7 @@ def test_openai_chat_without_stream_is_one_document(stream: dict[str, Any]) -> N
     using = encoder("openai-chat", {"model": "m", **stream})
     assert using.text("Hel") + using.raw(b"lo"[:1]) + using.raw(b"o") == b""
     assert json.loads(using.finish(Finish())) == WHOLE
-    assert (using.content_type, using.heartbeat, using.headers) == ("application/json", b"", {})
+    assert (using.content_type, using.heartbeat, using.headers, using.name) == ("application/json", b"", {}, "")
 
 
 def test_openai_chats_document_always_carries_the_usage_it_knows() -> None:

@@ -18,7 +18,7 @@ class Encoder:
     """One stream's encoder.
 
     Attributes:
-        name: The dialect, as `x-stream-dialect` says it.
+        name: The dialect, as `x-stream-dialect` says it. Empty: the answer is no stream, and nothing says it.
         content_type: Of the answer.
         headers: Further headers of the answer.
         heartbeat: Bytes that a reader of this dialect ignores. Empty: the dialect has none.
@@ -48,7 +48,7 @@ class Encoder:
     def data(self, event: Data) -> bytes:
         """A JSON value. Refused by a dialect that has no place for one."""
         raise TypeError(
-            f"EVENT_NOT_IN_DIALECT: found Data; the dialect {self.name} has no frame for it; yield Internal or use sse"
+            f"EVENT_NOT_IN_DIALECT: found Data; the dialect {type(self).name} has no frame for it; yield Internal or use sse"
         )
 
     def finish(self, event: Finish) -> bytes:

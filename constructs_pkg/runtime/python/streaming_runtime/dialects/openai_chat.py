@@ -46,6 +46,7 @@ class Encoder(base.Encoder):
             self.heartbeat = b": heartbeat\n\n"
         else:
             self.content_type = "application/json"
+            self.name = ""  # one document is no stream, and a reader must not take it for one
 
     def start(self, event: Start) -> bytes:
         """Takes the answer's names."""
