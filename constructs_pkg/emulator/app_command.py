@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -51,12 +52,17 @@ def synthesize(command: str, outdir: Path, context: dict[str, Any]) -> None:
         AppFailed: it fails, takes too long, or writes no assembly.
     """
     environment = {**os.environ, "CDK_OUTDIR": str(outdir), "CDK_CONTEXT_JSON": json.dumps(context)}
+    # A shell, since that is what the CLI runs `app` with; the command is the person's own. A group of its own, to end it whole.
+    app = subprocess.Popen(command, shell=True, env=environment, stdout=sys.stderr, start_new_session=True)  # noqa: S602  # nosec B602
     try:
-        # A shell, since that is what the CLI runs `app` with; the command is the person's own.
-        answer = subprocess.run(command, shell=True, env=environment, stdout=sys.stderr, timeout=SYNTH_SECONDS, check=False)  # noqa: S602
+        status = app.wait(SYNTH_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise AppFailed(f"APP_TOO_SLOW: {command!r} took longer than {SYNTH_SECONDS:.0f} s") from error
-    if answer.returncode != 0:
-        raise AppFailed(f"APP_FAILED: {command!r} ended with exit status {answer.returncode}; its own words are above")
+    finally:
+        if app.returncode is None:
+            os.killpg(app.pid, signal.SIGKILL)
+            app.wait()
+    if status != 0:
+        raise AppFailed(f"APP_FAILED: {command!r} ended with exit status {status}; its own words are above")
     if not (outdir / "manifest.json").is_file():
         raise AppFailed(f"APP_SILENT: {command!r} wrote no cloud assembly to $CDK_OUTDIR; does it call app.synth()?")

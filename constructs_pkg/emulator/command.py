@@ -8,8 +8,9 @@ import json
 import signal
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from constructs_pkg.assembly import AssemblyError
 from constructs_pkg.emulator.app_command import AppFailed, read_cdk_json, synthesize
@@ -17,6 +18,9 @@ from constructs_pkg.emulator.console import describe, log_line
 from constructs_pkg.emulator.emulator import Emulator, NothingToRun
 from constructs_pkg.emulator.http_server import PortInUse
 from constructs_pkg.emulator.models import ModelUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DONE, FAILED, USAGE = 0, 1, 2
 
@@ -60,8 +64,18 @@ def run(args: argparse.Namespace) -> int:
     """Runs until Ctrl-C or SIGTERM. 0: stopped as asked; 1: could not start, or broke; 2: no assembly that can be read."""
     with ExitStack() as stack:
         try:
-            assembly = _find_assembly(args, stack)
-            emulator = Emulator(assembly, model=args.model, port=args.port, parameters=dict(args.parameter), log=log_line)
+            with _ending_by_signal():
+                assembly, made = _find_assembly(args, stack)
+            emulator = Emulator(
+                assembly,
+                model=args.model,
+                port=args.port,
+                parameters=dict(args.parameter),
+                disposable=[assembly] if made else [],
+                log=log_line,
+            )
+        except KeyboardInterrupt:
+            return DONE
         except (AssemblyError, ValueError, _NoAssembly) as error:
             return _say(str(error), USAGE)
         except AppFailed as error:
@@ -107,18 +121,33 @@ class _NoAssembly(Exception):
     pass
 
 
-def _find_assembly(args: argparse.Namespace, stack: ExitStack) -> Path:
-    """The assembly that was asked for, synthesized first where that was asked for.
+@contextmanager
+def _ending_by_signal() -> Iterator[None]:
+    """SIGTERM and SIGHUP end what is under way as Ctrl-C does, so that it is cleaned up."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _find_assembly(args: argparse.Namespace, stack: ExitStack) -> tuple[Path, bool]:
+    """The assembly that was asked for, synthesized first where that was asked for, and whether it was made for this run alone.
 
     Raises:
         _NoAssembly: nothing to go by.
         AppFailed: the app's command fails.
     """
     if args.assembly is not None:
-        return Path(args.assembly)
+        return Path(args.assembly), False
     here = Path.cwd()
     if args.app is None and (here / "cdk.out").is_dir():
-        return here / "cdk.out"
+        return here / "cdk.out", False
     settings = read_cdk_json(here)
     command = args.app or settings.get("app")
     if not command:
@@ -126,10 +155,11 @@ def _find_assembly(args: argparse.Namespace, stack: ExitStack) -> Path:
             "NO_ASSEMBLY: neither ./cdk.out nor the app of a ./cdk.json is here; "
             "run `cdk synth` first, or give --assembly DIR or --app CMD"
         )
-    outdir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="streaming-lambda-app-")))
+    folder = tempfile.TemporaryDirectory(prefix="streaming-lambda-app-", ignore_cleanup_errors=True)
+    outdir = Path(stack.enter_context(folder))
     log_line(f"synthesizing: {command}")
     synthesize(command, outdir, settings.get("context") or {})
-    return outdir
+    return outdir, True
 
 
 def _say(reason: str, code: int) -> int:

@@ -27,7 +27,7 @@ from constructs_pkg.emulator.supervisor import Supervisor
 from constructs_pkg.emulator.variables import Places, Surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -62,6 +62,7 @@ class Emulator:
         parameters: Mapping[str, str] | None = None,
         account_concurrency: int = ACCOUNT_CONCURRENCY,
         init_seconds: float = INIT_SECONDS,
+        disposable: Sequence[Path] = (),
         log: Callable[[str], None] | None = None,
     ) -> None:
         """
@@ -74,6 +75,7 @@ class Emulator:
             parameters: Values of template parameters, see CloudAssembly.load.
             account_concurrency: Concurrent executions of the whole account.
             init_seconds: Longest init phase of an on-demand environment.
+            disposable: Folders to be removed at the end, however it comes: an assembly made for this run alone.
             log: Takes log lines, without their ends. Default: they are dropped.
 
         Raises:
@@ -85,6 +87,7 @@ class Emulator:
         self._log = log if log is not None else _drop
         self._first_port = port
         self._init_seconds = init_seconds
+        self._disposable = tuple(disposable)
         self._model, self._model_required = _choose_model(model, self.assembly)
         self._supervisor = Supervisor(on_lost=self._on_supervisor_lost)
         self._account = AccountConcurrency(account_concurrency)
@@ -200,6 +203,8 @@ class Emulator:
                 f"NOTHING_TO_RUN: no Lambda function is in {self.assembly.directory}; synthesize an app that has one"
             )
         await self._supervisor.start()
+        for folder in self._disposable:
+            self._supervisor.own(folder)
         await self._bind()
         # The ports are known now: what a template makes of a Function URL (another function's environment) gets the emulated one.
         addresses = {front.url.resource.attribute_key("FunctionUrl"): front.address for front in self._fronts}

@@ -97,8 +97,12 @@ class Supervisor:
         self._control = ours
         # The real path: on macOS the temporary folder is behind a link, and functions compare paths.
         self.folder = Path(tempfile.mkdtemp(prefix="streaming-lambda-")).resolve()  # noqa: ASYNC240 - one look
-        self.say({"own": str(self.folder)})
+        self.own(self.folder)
         self._reader = asyncio.get_running_loop().create_task(self._read(ours))
+
+    def own(self, folder: Path) -> None:
+        """Has a folder removed at the end, however the end comes."""
+        self.say({"own": str(folder)})
 
     async def stop(self) -> None:
         """Ends every process, removes the folder, and waits until that is done."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PATH_LISTS = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "NODE_PATH")
 """Variables of the function whose entries name places inside the environment."""
 
-_PLACES = ("/opt", "/var/task", "/var/runtime", "/tmp")  # noqa: S108 - Lambda's own paths, to be mapped
+_PLACES = ("/opt", "/var/task", "/var/runtime", "/tmp")  # noqa: S108  # nosec B108 - Lambda's own paths, to be mapped
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -233,7 +233,8 @@ shutil.copytree(sys.argv[1], os.environ["CDK_OUTDIR"], dirs_exist_ok=True)
 """
 
 
-def test_an_app_is_synthesized_by_its_own_command(app, run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+def test_an_app_is_synthesized_by_its_own_command(app, run, tmp_path: Path, ending: signal.Signals) -> None:
     app.function("Fn", "def handler(event, context):\n    yield 'hi'\n")
     (tmp_path / "app.py").write_text(APP)
     (tmp_path / "project").mkdir()
@@ -242,9 +243,10 @@ def test_an_app_is_synthesized_by_its_own_command(app, run, tmp_path: Path) -> N
     running = run("--json", "--model", "echo", cwd=tmp_path / "project")
     document = running.document()
     assert call(document["functions"][0]["url"], document["principals"]["admin"]).read() == b"hi"
-    running.process.terminate()
+    assert any(folder.name.startswith("streaming-lambda-app-") for folder in running.tmp.iterdir())
+    running.process.send_signal(ending)
     running.finish()
-    assert not any(running.tmp.iterdir())
+    wait_for(lambda: not any(running.tmp.iterdir()))
 
 
 def test_an_app_that_fails_is_exit_1(run) -> None:
@@ -262,3 +264,28 @@ def test_importing_the_emulator_loads_no_cdk() -> None:
         [sys.executable, "-c", check], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )
     assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_it_can_be_stopped_while_it_starts(app, run, tmp_path: Path, ending: signal.Signals) -> None:
+    started = tmp_path / "started"
+    code = f"import time\nopen({str(started)!r}, 'w').close()\ntime.sleep(300)\n"
+    app.function("Fn", code, provisioned=1)
+    running = run("--json", "--model", "echo", "--assembly", str(app.write()))
+    wait_for(started.exists)
+    running.process.send_signal(ending)
+    code, _ = running.finish()
+    assert code == 0
+    assert not any(running.tmp.iterdir())
+
+
+def test_it_can_be_stopped_while_the_app_is_synthesized(run, tmp_path: Path) -> None:
+    script = tmp_path / "app.py"
+    script.write_text(f"import os, time\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(300)\n")
+    running = run("--app", f"{sys.executable} {script}; true")
+    wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+    running.process.terminate()
+    code, _ = running.finish()
+    assert code == 0
+    wait_for(lambda: not alive(int((tmp_path / "pid").read_text())))
+    assert not any(running.tmp.iterdir())
