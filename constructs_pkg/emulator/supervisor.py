@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -95,9 +96,11 @@ class Supervisor:
             )
         ours.setblocking(False)
         self._control = ours
-        # The real path: on macOS the temporary folder is behind a link, and functions compare paths.
-        self.folder = Path(tempfile.mkdtemp(prefix="streaming-lambda-")).resolve()  # noqa: ASYNC240 - one look
+        # Owned before it is made, so that no moment is left in which it would stay. The real path: on macOS the temporary folder is
+        # behind a link, and functions compare paths.
+        self.folder = Path(tempfile.gettempdir()).resolve() / f"streaming-lambda-{secrets.token_hex(8)}"  # noqa: ASYNC240 - one look
         self.own(self.folder)
+        self.folder.mkdir(mode=0o700)
         self._reader = asyncio.get_running_loop().create_task(self._read(ours))
 
     def own(self, folder: Path) -> None:
