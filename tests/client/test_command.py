@@ -74,7 +74,13 @@ def call(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[byt
 
 @contextlib.contextmanager
 def started(*arguments: str, **streams: Any) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments], env=environment(), **streams)
+    def heed_interrupts() -> None:
+        """A job that was started in the background ignores Ctrl-C, and so would what it starts."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *arguments], env=environment(), preexec_fn=heed_interrupts, **streams
+    )
     try:
         yield process
     finally:
