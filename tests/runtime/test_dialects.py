@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 GOLDEN = Path(__file__).parents[1] / "contract" / "dialects"
 FILES = sorted(GOLDEN.glob("*.json"))
 DOCUMENTS = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in FILES}
-CASES = [(name, case) for name, document in DOCUMENTS.items() for case in document["cases"]]
+CASES = [(name, case) for name, document in DOCUMENTS.items() for case in (*document["cases"], *document.get("translated", ()))]
 
 
 def encoder(dialect: str, body: Any = None) -> Encoder:
@@ -27,10 +28,16 @@ def encoder(dialect: str, body: Any = None) -> Encoder:
     return Dialect(dialect).encoder(Request(event, "11111111-2222-4333-8444-555555555555", 1_700_000_000.5))
 
 
+def wire_of(case: dict[str, Any]) -> bytes:
+    return b64decode(case["wire_base64"]) if "wire_base64" in case else str(case["wire"]).encode()
+
+
 def encode(encoder: Encoder, event: dict[str, Any]) -> bytes:
     match event:
         case {"type": "Text", "text": text}:
             return encoder.text(text) if text else b""
+        case {"type": "Bytes", "base64": data}:
+            return encoder.raw(b64decode(data))
         case {"type": "Data", "value": value, "name": name}:
             return encoder.data(Data(value, name))
         case {"type": "Finish", "reason": reason, "usage": usage}:
@@ -49,32 +56,39 @@ def encode(encoder: Encoder, event: dict[str, Any]) -> bytes:
 @pytest.mark.parametrize(("dialect", "case"), CASES, ids=[f"{name}: {case['name']}" for name, case in CASES])
 def test_the_wire_is_what_the_golden_file_says(dialect: str, case: dict[str, Any]) -> None:
     using = encoder(dialect, case.get("request"))
-    assert b"".join(encode(using, event) for event in case["events"]).decode() == case["wire"]
+    assert b"".join(encode(using, event) for event in case["events"]) == wire_of(case)
 
 
 @pytest.mark.parametrize("dialect", DOCUMENTS)
 def test_content_type_and_headers_are_what_the_golden_file_says(dialect: str) -> None:
-    using = encoder(dialect, DOCUMENTS[dialect]["cases"][0].get("request"))
+    using = encoder(dialect, next(case for name, case in CASES if name == dialect).get("request"))
     assert using.content_type == DOCUMENTS[dialect]["content_type"]
     assert {**using.headers, "x-stream-dialect": using.name} == DOCUMENTS[dialect]["headers"]
 
 
-def test_every_dialect_but_bytes_has_a_golden_file() -> None:
-    assert set(DOCUMENTS) == set(MODULES) - {"bytes"}
+def test_every_dialect_has_a_golden_file() -> None:
+    assert set(DOCUMENTS) == set(MODULES)
 
 
 def test_an_unknown_dialect_is_refused() -> None:
-    with pytest.raises(ValueError, match="DIALECT_UNKNOWN: found 'morse'; allowed: text, bytes, sse, openai-chat"):
+    with pytest.raises(ValueError, match="DIALECT_UNKNOWN: found 'morse'; allowed: text, bytes, ndjson, sse, openai-chat, "):
         Dialect("morse")
 
 
+@pytest.mark.parametrize("dialect", ["sse", "ndjson"])
 @pytest.mark.parametrize("name", ["text", "finish", "error", "", "a\nb", "a\rb", "a\0b"])
-def test_sse_refuses_names_that_are_its_own_or_break_the_frame(name: str) -> None:
+def test_names_that_are_the_dialects_own_or_break_the_frame_are_refused(dialect: str, name: str) -> None:
     with pytest.raises(ValueError, match="DATA_NAME"):
-        encoder("sse").data(Data(1, name))
+        encoder(dialect).data(Data(1, name))
 
 
-@pytest.mark.parametrize("dialect", ["openai-chat", "bytes"])
+@pytest.mark.parametrize("dialect", ["ui-message-stream", "ag-ui"])
+def test_names_that_cannot_stand_in_a_frame_are_refused(dialect: str) -> None:
+    with pytest.raises(ValueError, match="DATA_NAME: found ''; allowed: one line, not empty; choose"):
+        encoder(dialect).data(Data(1, ""))
+
+
+@pytest.mark.parametrize("dialect", ["openai-chat", "openai-responses", "anthropic-messages", "bytes"])
 def test_a_dialect_without_a_place_for_data_refuses_it(dialect: str) -> None:
     with pytest.raises(TypeError, match="EVENT_NOT_IN_DIALECT"):
         encoder(dialect).data(Data(1))
@@ -85,7 +99,7 @@ def test_nan_is_not_json() -> None:
         encoder("sse").data(Data(float("nan")))
 
 
-@pytest.mark.parametrize("dialect", ["text", "sse", "openai-chat"])
+@pytest.mark.parametrize("dialect", sorted(set(MODULES) - {"bytes"}))
 def test_a_lone_surrogate_leaves_valid_utf8(dialect: str) -> None:
     wire = encoder(dialect, {"stream": True}).text("a\ud83db").decode()
     assert "\\ud83d" in wire if dialect != "text" else wire == "a\ufffdb"
@@ -130,8 +144,9 @@ def test_openais_clients_know_no_other_reasons() -> None:
     assert json.loads(encoder("openai-chat", {}).finish(Finish("other")))["choices"][0]["finish_reason"] == "stop"
 
 
-def test_start_comes_first() -> None:
-    using = encoder("openai-chat", {"stream": True})
+@pytest.mark.parametrize("dialect", ["openai-chat", "openai-responses", "anthropic-messages", "ui-message-stream", "ag-ui"])
+def test_start_comes_first(dialect: str) -> None:
+    using = encoder(dialect, {"stream": True})
     using.text("x")
     with pytest.raises(ValueError, match="START_TOO_LATE"):
         using.start(Start(model="m"))

@@ -9,7 +9,17 @@ if TYPE_CHECKING:
     from streaming_runtime.dialects.base import Encoder
     from streaming_runtime.request import Request
 
-MODULES = {"text": "text", "bytes": "raw", "sse": "sse", "openai-chat": "openai_chat"}
+MODULES = {
+    "text": "text",
+    "bytes": "raw",
+    "ndjson": "ndjson",
+    "sse": "sse",
+    "openai-chat": "openai_chat",
+    "openai-responses": "openai_responses",
+    "anthropic-messages": "anthropic_messages",
+    "ui-message-stream": "ui_message_stream",
+    "ag-ui": "ag_ui",
+}
 
 
 class Dialect:

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from codecs import getincrementaldecoder
+from json.encoder import encode_basestring, encode_basestring_ascii
 
 from streaming_runtime.events import Data, Error, Finish, Start, compact_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from streaming_runtime.request import Request
+
+HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}  # nobody on the way may store it or hold it back
 
 _utf8_decoder = getincrementaldecoder("utf-8")
 
@@ -75,3 +78,24 @@ def utf8(text: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+def json_text(text: str) -> bytes:
+    """A JSON string, for the middle of a frame whose two halves are fixed: `json.dumps` would make an encoder for each token."""
+    try:
+        return encode_basestring(text).encode()
+    except UnicodeEncodeError:
+        return encode_basestring_ascii(text).encode()  # a lone surrogate, which UTF-8 cannot carry
+
+
+def data_name(name: str | None, reserved: tuple[str, ...] = ()) -> str:
+    """What a Data is called on the wire; "data" where it has no name.
+
+    Raises:
+        ValueError: `DATA_NAME` for a name that is empty, breaks the frame, or is the dialect's own.
+    """
+    chosen = "data" if name is None else name
+    if not chosen or chosen in reserved or any(character in chosen for character in "\r\n\0"):
+        own = f", none of {', '.join(reserved)}" if reserved else ""
+        raise ValueError(f"DATA_NAME: found {name!r}; allowed: one line, not empty{own}; choose another name")
+    return chosen

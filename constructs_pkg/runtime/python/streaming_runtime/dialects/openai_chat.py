@@ -5,10 +5,7 @@ Source: https://platform.openai.com/docs/api-reference/chat-streaming
 
 from __future__ import annotations
 
-from json import dumps
-
 from streaming_runtime.dialects import base
-from streaming_runtime.dialects.sse import HEADERS
 from streaming_runtime.events import Error, Finish, Start, Usage, compact_json
 
 TYPE_CHECKING = False
@@ -42,7 +39,7 @@ class Encoder(base.Encoder):
         self._frame: tuple[bytes, bytes] = (b"", b"")
         if self._whole is None:
             self.content_type = "text/event-stream; charset=utf-8"
-            self.headers = HEADERS
+            self.headers = base.HEADERS
             self.heartbeat = b": heartbeat\n\n"
         else:
             self.content_type = "application/json"
@@ -64,10 +61,7 @@ class Encoder(base.Encoder):
             return b""
         first = b"" if self._begun else self._begin()
         before, after = self._frame
-        try:
-            return first + before + dumps(text, ensure_ascii=False).encode() + after
-        except UnicodeEncodeError:
-            return first + before + dumps(text).encode() + after
+        return first + before + base.json_text(text) + after
 
     def finish(self, event: Finish) -> bytes:
         """Writes the terminal event."""
@@ -83,11 +77,11 @@ class Encoder(base.Encoder):
 
     def error(self, event: Error) -> bytes:
         """Writes the error event."""
-        return _data(_error(500, event.code, event.message, None)) + DONE
+        return _data(error_document(500, event.code, event.message, None)) + DONE
 
     def error_body(self, status: int, code: str, message: str, param: str | None) -> bytes:
         """Writes an error answer."""
-        return compact_json(_error(status, code, message, param))
+        return compact_json(error_document(status, code, message, param))
 
     def _begin(self) -> bytes:
         """The first chunk names the role; from here on a piece of text only goes between two fixed halves of a frame."""
@@ -122,6 +116,7 @@ def _usage(usage: Usage) -> dict[str, int]:
     return {"prompt_tokens": usage.input_tokens, "completion_tokens": usage.output_tokens, "total_tokens": usage.total_tokens}
 
 
-def _error(status: int, code: str, message: str, param: str | None) -> dict[str, Any]:
+def error_document(status: int, code: str, message: str, param: str | None) -> dict[str, Any]:
+    """OpenAI's error shape."""
     kind = _ERROR_TYPE.get(status) or ("invalid_request_error" if status < 500 else "server_error")
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}

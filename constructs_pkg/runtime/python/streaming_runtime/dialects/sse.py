@@ -5,8 +5,6 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 from __future__ import annotations
 
-from json import dumps
-
 from streaming_runtime.dialects import base
 from streaming_runtime.events import Data, Error, Finish, compact_json
 
@@ -15,7 +13,6 @@ if TYPE_CHECKING:
     from streaming_runtime.request import Request
 
 RESERVED = ("text", "finish", "error")
-HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}  # nobody on the way may store it or hold it back
 
 
 class Encoder(base.Encoder):
@@ -27,23 +24,15 @@ class Encoder(base.Encoder):
 
     def __init__(self, request: Request) -> None:
         super().__init__(request)
-        self.headers = HEADERS
+        self.headers = base.HEADERS
 
     def text(self, text: str) -> bytes:
         """Writes a piece of text."""
-        try:
-            return b'event: text\ndata: {"text":%b}\n\n' % dumps(text, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            return _event("text", {"text": text})
+        return b'event: text\ndata: {"text":%b}\n\n' % base.json_text(text)
 
     def data(self, event: Data) -> bytes:
         """Writes a JSON value."""
-        name = "data" if event.name is None else event.name
-        if name in RESERVED or not name or any(character in name for character in "\r\n\0"):
-            raise ValueError(
-                f"DATA_NAME: found {event.name!r}; allowed: one line, not empty, none of {', '.join(RESERVED)}; choose another name"
-            )
-        return _event(name, event.value)
+        return _event(base.data_name(event.name, RESERVED), event.value)
 
     def finish(self, event: Finish) -> bytes:
         """Writes the terminal event."""
