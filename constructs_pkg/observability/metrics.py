@@ -4,68 +4,218 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
+
+from . import metric_names as names
+from .runtime_metrics import RuntimeMetrics
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
 
-_NAMESPACE: Final = "AWS/Lambda"
+_LAMBDA: Final = "AWS/Lambda"
+_SUM: Final = cloudwatch.Stats.SUM
+_MAXIMUM: Final = cloudwatch.Stats.MAXIMUM
 
 
 class StreamMetrics:
-    """Makes CloudWatch metrics of one alias, and of the Function URL on it.
+    """Makes CloudWatch metrics of one alias, of the Function URL on it, and of the streams behind it. Makes no resource.
 
-    An alias's metrics carry two dimensions, `FunctionName` and `Resource` = `<function>:<alias>`
-    (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html). They are written out here, because CDK drops
-    `Resource` for an imported alias (aws/aws-cdk#18952).
+    Three sources, and who each counts for:
+
+    - Lambda's own, for the alias. They carry two dimensions, `FunctionName` and `Resource` = `<function>:<alias>`
+      (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html), written out here because CDK drops
+      `Resource` for an imported alias (aws/aws-cdk#18952). Names that begin with `function_` count for the whole function.
+    - The function's system log, for the whole function: its records name no alias. `StreamLogMetrics` has to read the log.
+    - Our runtime's records, for the alias: `runtime`.
+
+    Attributes:
+        resource: `<function>:<alias>`, the value of the dimension `Resource`.
+        function_name: The function's name.
+        runtime: The metrics that our runtime writes.
     """
 
-    def __init__(self, alias: lambda_.IAlias, *, period: Duration | None = None) -> None:
+    def __init__(self, alias: lambda_.IAlias, *, period: Duration | None = None, id_suffix: str = "") -> None:
         """Prepares the metrics.
 
         Args:
-            alias: The alias to watch, made here or imported.
+            alias: The alias to watch, made here or imported, in whatever stack.
             period: Over which time each data point is taken. Default: 5 minutes.
+            id_suffix: Put behind the ids in expressions, so that expressions of several aliases fit into one graph. Default:
+                nothing. Allowed: letters, digits and underscores.
         """
-        function_name = alias.version.lambda_.function_name
-        self._dimensions = {"FunctionName": function_name, "Resource": f"{function_name}:{alias.alias_name}"}
+        function = alias.version.lambda_
+        self.function_name = function.function_name
+        self.resource = f"{self.function_name}:{alias.alias_name}"
+        self._dimensions = {"FunctionName": self.function_name, "Resource": self.resource}
         self._period = period or Duration.minutes(5)
-
-    def _sum(self, name: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace=_NAMESPACE,
-            metric_name=name,
-            dimensions_map=self._dimensions,
-            statistic=cloudwatch.Stats.SUM,
-            period=self._period,
+        self._suffix = id_suffix
+        self._region, self._account = _whereabouts(function)
+        self.runtime = RuntimeMetrics(
+            dimensions=self._dimensions, period=self._period, region=self._region, account=self._account
         )
+
+    # The alias, from Lambda.
+
+    def invocations(self) -> cloudwatch.Metric:
+        """Invocations that began; refused ones are not among them. Sum."""
+        return self._of_alias("Invocations", _SUM)
 
     def errors(self) -> cloudwatch.Metric:
         """Invocations that ended in a function error: an exception, a crash, a timeout. Sum."""
-        return self._sum("Errors")
+        return self._of_alias("Errors", _SUM)
+
+    def error_rate(self) -> cloudwatch.MathExpression:
+        """Share of invocations that ended in a function error, in percent; 0 when there were none."""
+        return self._share("Error rate (%)", invocations=self.invocations(), errors=self.errors())
 
     def throttles(self) -> cloudwatch.Metric:
         """Invocations that Lambda refused for want of concurrency. Sum."""
-        return self._sum("Throttles")
+        return self._of_alias("Throttles", _SUM)
+
+    def duration(self, statistic: str = _MAXIMUM) -> cloudwatch.Metric:
+        """From the invocation's arrival in the environment to the end of its answer, in milliseconds; init is not in it."""
+        return self._of_alias("Duration", statistic)
+
+    def gb_seconds(self, memory_size_mb: float) -> cloudwatch.MathExpression:
+        """Duration times memory, which is what Lambda bills for.
+
+        Left out are what is billed beside it: the init phase, requests, and provisioned environments while they wait.
+
+        Args:
+            memory_size_mb: The function's memory in MB.
+        """
+        return self._billed("GB-seconds", f" / 1000 * {memory_size_mb:g} / 1024")
+
+    def cost(self, memory_size_mb: float, price_per_gb_second: float) -> cloudwatch.MathExpression:
+        """What the GB-seconds cost, in the currency of the price. See `gb_seconds` for what is left out."""
+        return self._billed("Cost", f" / 1000 * {memory_size_mb:g} / 1024 * {price_per_gb_second:.12f}")
+
+    def active_streams(self) -> cloudwatch.Metric:
+        """Invocations under way at a time: one environment serves one stream at a time. Maximum."""
+        return self._of_alias("ConcurrentExecutions", _MAXIMUM)
+
+    def provisioned_active(self) -> cloudwatch.Metric:
+        """Provisioned environments that were busy at a time; not how many there are. Maximum."""
+        return self._of_alias("ProvisionedConcurrentExecutions", _MAXIMUM)
+
+    def provisioned_utilization(self) -> cloudwatch.Metric:
+        """Busy share of the provisioned environments, 0 to 1. Maximum."""
+        return self._of_alias("ProvisionedConcurrencyUtilization", _MAXIMUM)
 
     def provisioned_spillover(self) -> cloudwatch.Metric:
         """Invocations that found every provisioned environment busy and had to start cold. Sum."""
-        return self._sum("ProvisionedConcurrencySpilloverInvocations")
+        return self._of_alias("ProvisionedConcurrencySpilloverInvocations", _SUM)
+
+    # The Function URL on the alias, from Lambda (https://docs.aws.amazon.com/lambda/latest/dg/urls-monitoring.html).
 
     def url_requests(self) -> cloudwatch.Metric:
         """Requests to the Function URL. Sum."""
-        return self._sum("UrlRequestCount")
+        return self._of_alias("UrlRequestCount", _SUM)
+
+    def url_4xx(self) -> cloudwatch.Metric:
+        """Requests that the Function URL answered with a status from 400 to 499. Sum."""
+        return self._of_alias("Url4xxCount", _SUM)
+
+    def url_4xx_rate(self) -> cloudwatch.MathExpression:
+        """Share of the URL's requests that were answered with a status from 400 to 499, in percent; 0 when there were none."""
+        return self._share("URL 4xx rate (%)", requests=self.url_requests(), failed4xx=self.url_4xx())
 
     def url_5xx(self) -> cloudwatch.Metric:
         """Requests that the Function URL answered with a status from 500 on. Sum."""
-        return self._sum("Url5xxCount")
+        return self._of_alias("Url5xxCount", _SUM)
 
     def url_5xx_rate(self) -> cloudwatch.MathExpression:
         """Share of the URL's requests that were answered with a status from 500 on, in percent; 0 when there were none."""
+        return self._share("URL 5xx rate (%)", requests=self.url_requests(), failed=self.url_5xx())
+
+    # The whole function, from Lambda.
+
+    def function_invocations(self) -> cloudwatch.Metric:
+        """Invocations of the function by whatever version or alias. Sum."""
+        return self._of_function("Invocations", _SUM)
+
+    def function_concurrency(self) -> cloudwatch.Metric:
+        """Invocations of the function under way at a time; reserved concurrency limits these. Maximum."""
+        return self._of_function("ConcurrentExecutions", _MAXIMUM)
+
+    # The whole function, from its system log.
+
+    def time_to_first_byte(self, statistic: str = "p99") -> cloudwatch.Metric:
+        """From the invocation's arrival in the environment to the beginning of its answer, in milliseconds.
+
+        It is the span `responseLatency` of `platform.runtimeDone`, for code of every kind. Lambda's own emulator starts it
+        after the init phase (aws-lambda-runtime-interface-emulator, `internal/lambda/rapid/handlers.go`), so cold starts
+        are not in it: see `init_duration`.
+        """
+        return self._from_log(names.LOG_TIME_TO_FIRST_BYTE, statistic)
+
+    def init_duration(self, statistic: str = _MAXIMUM) -> cloudwatch.Metric:
+        """How long a cold environment took to start, or to be restored by SnapStart, in milliseconds."""
+        return self._from_log(names.LOG_INIT_DURATION, statistic)
+
+    def truncated_streams(self) -> cloudwatch.Metric:
+        """Answers that had begun when their invocation timed out or its process died. Sum."""
+        return self._from_log(names.LOG_TRUNCATED_STREAMS, _SUM)
+
+    def truncation_rate(self) -> cloudwatch.MathExpression:
+        """Share of the function's invocations whose answer broke off, in percent; 0 when there were none."""
+        return self._share(
+            "Truncated streams (%)", functionInvocations=self.function_invocations(), truncated=self.truncated_streams()
+        )
+
+    def produced_bytes(self, statistic: str = _SUM) -> cloudwatch.Metric:
+        """Bytes that the function's answers had. Sum unless told otherwise."""
+        return self._from_log(names.LOG_PRODUCED_BYTES, statistic)
+
+    def _of_alias(self, name: str, statistic: str) -> cloudwatch.Metric:
+        return self._metric(_LAMBDA, name, statistic, self._dimensions)
+
+    def _of_function(self, name: str, statistic: str) -> cloudwatch.Metric:
+        return self._metric(_LAMBDA, name, statistic, {"FunctionName": self.function_name})
+
+    def _from_log(self, name: str, statistic: str) -> cloudwatch.Metric:
+        return self._metric(names.NAMESPACE, names.of_function(name, self.function_name), statistic, None)
+
+    def _metric(self, namespace: str, name: str, statistic: str, dimensions: dict[str, str] | None) -> cloudwatch.Metric:
+        # No label: an alarm on a metric with one is written in the form for expressions.
+        return cloudwatch.Metric(
+            namespace=namespace,
+            metric_name=name,
+            dimensions_map=dimensions,
+            statistic=statistic,
+            period=self._period,
+            region=self._region,
+            account=self._account,
+        )
+
+    def _billed(self, label: str, factors: str) -> cloudwatch.MathExpression:
+        key = self._id("duration")
         return cloudwatch.MathExpression(
-            expression="IF(FILL(requests, 0) > 0, 100 * FILL(failed, 0) / FILL(requests, 1), 0)",
-            using_metrics={"requests": self.url_requests(), "failed": self.url_5xx()},
-            label="URL 5xx rate (%)",
+            expression=f"{key}{factors}", using_metrics={key: self.duration(_SUM)}, label=label, period=self._period
+        )
+
+    def _share(self, label: str, **metrics: cloudwatch.Metric) -> cloudwatch.MathExpression:
+        """`100 * second / first`, and 0 where there is nothing to divide by. The keywords become ids in the expression."""
+        whole, part = (self._id(name) for name in metrics)
+        return cloudwatch.MathExpression(
+            expression=f"IF(FILL({whole}, 0) > 0, 100 * FILL({part}, 0) / FILL({whole}, 1), 0)",
+            using_metrics={self._id(name): metric for name, metric in metrics.items()},
+            label=label,
             period=self._period,
         )
+
+    def _id(self, name: str) -> str:
+        return f"{name}{self._suffix}"
+
+
+def _whereabouts(function: lambda_.IFunction) -> tuple[str | None, str | None]:
+    """Region and account of `function`, as far as they are known; a dashboard elsewhere has to name them.
+
+    In a stack without an explicit environment nothing is known, and naming the account of an imported function there would
+    turn alarms on it into cross-account ones.
+    """
+    here = Stack.of(function)
+    region = None if Token.is_unresolved(function.env.region) else function.env.region
+    account = None if Token.is_unresolved(function.env.account) or Token.is_unresolved(here.account) else function.env.account
+    return region, account
