@@ -67,7 +67,7 @@ def test_a_module_that_raises_keeps_its_secrets(start: Start, raised: str, kind:
 
 def test_an_unknown_dialect_is_an_init_error(start: Start) -> None:
     _, _, log = init_error(start("@streaming_handler(dialect='morse')\ndef handler(request, context): ..."))
-    assert "DIALECT_UNKNOWN: found 'morse'; allowed: text, bytes, sse, openai-chat" in log
+    assert "DIALECT_UNKNOWN: found 'morse'; allowed: text, bytes, ndjson, sse, openai-chat, " in log
 
 
 def test_a_bad_setting_is_an_init_error(start: Start) -> None:

@@ -26,19 +26,28 @@ def run(result: Any, push: Callable[[object], None]) -> Any:
 
     A slow reader stops the whole loop: the producer waits, and so do its background tasks.
     """
-    if _Loop.runner is None:
-        _Loop.runner = asyncio.Runner()
-    loop = _Loop.runner.get_loop()
-    asyncio.set_event_loop(loop)
-    task = loop.create_task(_drive(result, push))
+    running = loop()
+    task = running.create_task(_drive(result, push))
     try:
-        return loop.run_until_complete(task)
+        return running.run_until_complete(task)
     except StreamInterrupted:
-        _cancel(loop, task)
+        _cancel(running, task)
         raise
 
 
+def loop() -> asyncio.AbstractEventLoop:
+    """The process's event loop."""
+    if _Loop.runner is None:
+        _Loop.runner = asyncio.Runner()
+        asyncio.set_event_loop(_Loop.runner.get_loop())
+    return _Loop.runner.get_loop()
+
+
 async def _drive(result: Any, push: Callable[[object], None]) -> Any:
+    drive = getattr(result, "drive", None)
+    if drive is not None:  # an ASGI exchange, which pushes by itself
+        await drive(push)
+        return STREAMED
     if hasattr(result, "__await__"):
         result = await result
     if not hasattr(result, "__aiter__"):

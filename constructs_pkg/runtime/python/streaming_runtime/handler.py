@@ -27,7 +27,9 @@ else:
         return function
 
 
-_MARK = "__streaming_dialect__"
+DIALECT_MARK = "__streaming_dialect__"
+INIT_MARK = "__streaming_init__"  # what a handler wants done before its first invocation
+_ASYNC_CODE = 0x280  # CO_COROUTINE and CO_ASYNC_GENERATOR
 
 
 @overload
@@ -50,7 +52,7 @@ def streaming_handler(function: Any = None, /, *, dialect: str = "text") -> Any:
     def mark(handler: Any) -> Any:
         if not callable(handler):
             raise TypeError(f"HANDLER_TYPE: found {type(handler).__name__}; allowed: a function; put the decorator on a function")
-        setattr(handler, _MARK, chosen)
+        setattr(handler, DIALECT_MARK, chosen)
         return handler
 
     return mark if function is None else mark(function)
@@ -67,7 +69,7 @@ class Handler:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
-        self.dialect: Dialect | None = getattr(function, _MARK, None)
+        self.dialect: Dialect | None = getattr(function, DIALECT_MARK, None)
 
     def run(self, request: Request, context: LambdaContext, pipeline: Pipeline) -> None:
         """Calls the function and pushes what comes of it. Returns when it is done; its exceptions pass."""
@@ -107,7 +109,29 @@ def stream(events: Iterable[object], push: Callable[[object], None]) -> None:
 
 
 def load(name: str) -> Handler:
-    """Finds the function that _HANDLER names: `module.function` or `package/module.function`.
+    """Finds the function that _HANDLER names, and does what it needs before its first invocation.
+
+    Raises:
+        InitError: As `find`; or what the handler wants done first failed.
+    """
+    function = find(name)
+    prepare = getattr(function, INIT_MARK, None)
+    if prepare is not None:
+        try:
+            prepare()
+        except InitError:
+            raise
+        except Exception as error:
+            kind = type(error).__name__
+            raise InitError(f"Function.{kind}", f"'{name}' raised {kind} while it started; the log has the traceback") from error
+    code = getattr(function, "__code__", None)
+    if code is not None and code.co_flags & _ASYNC_CODE:
+        from . import async_handler  # noqa: F401 - asyncio's 40 ms belong to the start, not to the first request
+    return Handler(function)
+
+
+def find(name: str) -> Callable[..., Any]:
+    """Finds a function: `module.function` or `package/module.function`.
 
     Raises:
         InitError: The name is malformed, or the module or the function is missing, or importing it raised.
@@ -136,7 +160,8 @@ def load(name: str) -> Handler:
     if not callable(function):
         found = "is missing" if function is None else f"is no function but {type(function).__name__}"
         raise InitError("Runtime.HandlerNotFound", f"Handler '{function_name}' {found} in module '{module_name}'")
-    return Handler(function)
+    found_function: Callable[..., Any] = function
+    return found_function
 
 
 def _answer(value: Any, request: Request, pipeline: Pipeline) -> None:

@@ -116,8 +116,38 @@ class Request:
     def headers(self) -> Headers:
         """By name, in any case."""
         if self._headers is None:
-            self._headers = Headers(self._header_pairs())
+            self._headers = Headers(self.header_pairs)
         return self._headers
+
+    @property
+    def header_pairs(self) -> list[tuple[str, str]]:
+        """Every header as the event has it, repeated ones where it keeps them apart."""
+        if not self.is_http:
+            return []
+        many = self.event.get("multiValueHeaders") if self._http is None else None
+        if many:
+            return [(name, str(value)) for name, values in many.items() for value in values]
+        return [(name, str(value)) for name, value in (self.event.get("headers") or {}).items()]
+
+    @property
+    def query_string(self) -> str:
+        """The query as the caller sent it, without "?". A REST API's event has it decoded: it is encoded again."""
+        if self._http is not None:
+            return str(self.event.get("rawQueryString") or "")
+        pairs = self.query_pairs
+        if not pairs:
+            return ""
+        from urllib.parse import urlencode
+
+        return urlencode(pairs)
+
+    @property
+    def source_ip(self) -> str:
+        """The address that the request came from; empty on a direct invocation."""
+        if not self.is_http:
+            return ""
+        fields = self._http if self._http is not None else self.event["requestContext"].get("identity")
+        return str(fields.get("sourceIp") or "") if isinstance(fields, dict) else ""
 
     @property
     def query(self) -> dict[str, str]:
@@ -207,14 +237,6 @@ class Request:
             if isinstance(fields, dict) and not fields.get("userArn"):
                 return None  # API Gateway always sends the object; only IAM fills it in
         return Identity(fields) if isinstance(fields, dict) else None
-
-    def _header_pairs(self) -> list[tuple[str, str]]:
-        if not self.is_http:
-            return []
-        many = self.event.get("multiValueHeaders") if self._http is None else None
-        if many:
-            return [(name, str(value)) for name, values in many.items() for value in values]
-        return [(name, str(value)) for name, value in (self.event.get("headers") or {}).items()]
 
     def _read_body(self) -> bytes:
         if not self.is_http:
