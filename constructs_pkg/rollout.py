@@ -213,18 +213,33 @@ class CanaryRollout(Construct):
         interval = self.shift.interval
         if interval is None:
             return codedeploy.LambdaDeploymentConfig.ALL_AT_ONCE
-        minutes = int(interval.to_minutes())
-        kind = f"LINEAR_10PERCENT_EVERY_{minutes}MINUTE" if self.shift.repeated else f"CANARY_10PERCENT_{minutes}MINUTE"
-        own = getattr(codedeploy.LambdaDeploymentConfig, f"{kind}{'' if minutes == 1 else 'S'}", None)
-        if own is not None and self.shift.percent == 10:
-            config: codedeploy.ILambdaDeploymentConfig = own
-            return config
+        own = _aws_own_configs(repeated=self.shift.repeated).get(int(interval.to_minutes())) if self.shift.percent == 10 else None
+        if own is not None:
+            return own
         routing = (
             codedeploy.TrafficRouting.time_based_linear if self.shift.repeated else codedeploy.TrafficRouting.time_based_canary
         )
         return codedeploy.LambdaDeploymentConfig(
             self, "Config", traffic_routing=routing(interval=interval, percentage=self.shift.percent)
         )
+
+
+def _aws_own_configs(*, repeated: bool) -> dict[int, codedeploy.ILambdaDeploymentConfig]:
+    """Those of AWS that move 10 percent, by their interval in minutes. An account has room for 50 of its own."""
+    aws = codedeploy.LambdaDeploymentConfig
+    if repeated:
+        return {
+            1: aws.LINEAR_10_PERCENT_EVERY_1_MINUTE,
+            2: aws.LINEAR_10_PERCENT_EVERY_2_MINUTES,
+            3: aws.LINEAR_10_PERCENT_EVERY_3_MINUTES,
+            10: aws.LINEAR_10_PERCENT_EVERY_10_MINUTES,
+        }
+    return {
+        5: aws.CANARY_10_PERCENT_5_MINUTES,
+        10: aws.CANARY_10_PERCENT_10_MINUTES,
+        15: aws.CANARY_10_PERCENT_15_MINUTES,
+        30: aws.CANARY_10_PERCENT_30_MINUTES,
+    }
 
 
 def _shared_application(scope: Construct) -> codedeploy.ILambdaApplication:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy, Stack, TreeInspector
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -84,7 +84,7 @@ class StreamStore(Construct):
             sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
             time_to_live_attribute="ttl",
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED if key is not None else dynamodb.TableEncryption.DEFAULT,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED if key is not None else None,
             encryption_key=key,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=point_in_time_recovery
@@ -116,9 +116,7 @@ class StreamStore(Construct):
                 f"STORE_ON_IMPORTED: {function.node.path} is not a function of this app, so no variable can be set on it. "
                 "Attach the store where the function is defined."
             )
-        # The L2 function keeps its variables private and renders them lazily.
-        rendered = Stack.of(function).resolve(resource.environment) or {}
-        if TABLE_VARIABLE in (rendered.get("variables") or rendered.get("Variables") or {}):
+        if TABLE_VARIABLE in _variables_of(resource):
             raise ValueError(
                 f"STORE_ALREADY_ATTACHED: {function.node.path} sets {TABLE_VARIABLE} already, and the runtime keeps its streams in one "
                 "place. Attach one StreamStore."
@@ -136,6 +134,15 @@ class StreamStore(Construct):
         if self.table.encryption_key is not None:
             self.table.encryption_key.grant(grantee, *_KEY_ACTIONS)
         return grant
+
+
+def _variables_of(resource: lambda_.CfnFunction) -> dict[str, Any]:
+    """The variables as they will be written. `resource.environment` is empty in Python: jsii takes what is rendered later for a struct."""
+    inspector = TreeInspector()
+    resource.inspect(inspector)
+    properties = inspector.attributes["aws:cdk:cloudformation:props"]
+    environment = Stack.of(resource).resolve(properties.get("environment")) or {}
+    return dict(environment.get("variables") or {})
 
 
 def _check_retention(retention: Duration) -> None:
