@@ -173,8 +173,8 @@ def _from_context(value: Any) -> StreamingDefaults:
 
 
 def _integer(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError("it takes an integer")
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError("it takes an integer from 1 on")
     return value
 
 
