@@ -1,0 +1,253 @@
+"""Who a browser is: a user pool to sign in to, and an identity pool that lends its users the right to call an endpoint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import jsii
+from aws_cdk import Annotations, Duration, RemovalPolicy, Stack, Token
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+if TYPE_CHECKING:
+    from .url import StreamingUrl
+
+_FEDERATION: Final = "cognito-identity.amazonaws.com"
+_SHORTEST_PASSWORD: Final = 8
+_LONGEST_PASSWORD: Final = 99
+_SIGNED_HEADERS: Final = ("authorization", "content-type", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token")
+
+
+@jsii.implements(iam.IGrantable)
+class BrowserIdentity(Construct):
+    """Lets people who signed in in a browser call a streaming endpoint with requests that they sign themselves.
+
+    The page signs in at the user pool (SRP: the password never leaves it), trades the ID token for credentials of one hour at
+    the identity pool (enhanced flow), and signs its requests with them (SigV4, service `lambda`). Those credentials may call
+    what `allow_to_call` names, and nothing else.
+
+    Guests get nothing: Cognito puts a session policy on them that lists no Lambda action, so no role could let them call
+    (https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html). It puts none on people who signed in.
+
+    As a grantee it stands for its role: `rest_api.grant_invoke(identity)`, `bucket.grant_read(identity)`.
+
+    Attributes:
+        user_pool: The L2 `UserPool`, or the one that was given.
+        user_pool_client: The L2 `UserPoolClient` of the page; it has no secret.
+        identity_pool: The L1 `CfnIdentityPool`; CDK's L2 makes a role for guests too.
+        role: What a person who signed in may do.
+        role_attachment: The L1 `CfnIdentityPoolRoleAttachment`.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        user_pool: cognito.IUserPool | None = None,
+        self_sign_up: bool = False,
+        mfa: cognito.Mfa = cognito.Mfa.OPTIONAL,
+        password_length: int = 12,
+        threat_protection: bool = False,
+        email: cognito.UserPoolEmail | None = None,
+        refresh_token_validity: Duration | None = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        guests: bool = False,
+    ) -> None:
+        """Makes both pools and the role.
+
+        Args:
+            user_pool: A user pool that exists already. Default: one of its own, as the next five parameters say.
+            self_sign_up: Whether people can make their own accounts. Default: False; an administrator invites them.
+            mfa: A second factor by authenticator app: `Mfa.OPTIONAL`, `Mfa.REQUIRED` or `Mfa.OFF`. Default: optional. SMS is never
+                offered.
+            password_length: Shortest password; upper and lower case, digits and symbols are always asked for. Default: 12. Allowed:
+                8 to 99.
+            threat_protection: Whether Cognito looks at sign-ins and refuses leaked passwords; it takes the Plus feature plan, which
+                is billed per user. Default: False.
+            email: How mail is sent. Default: Cognito's own sender, 50 mails a day.
+            refresh_token_validity: After how long one has to sign in again. Default: 1 day. Allowed: 1 hour to 10 years.
+            removal_policy: What becomes of the user pool of its own when the stack is deleted. Default: RETAIN, and protected against
+                deletion.
+            guests: Not possible; here to say why. Default: False.
+
+        Raises:
+            ValueError: `GUESTS_CANNOT_CALL`, `PASSWORD_LENGTH`, `USER_POOL_GIVEN` (see `docs/errors.md`).
+        """
+        super().__init__(scope, id)
+        if guests:
+            raise ValueError(
+                "GUESTS_CANNOT_CALL: guests is True; Cognito bounds a guest's credentials by a session policy that lists no Lambda action, "
+                "whatever the role says. Let people sign in, or make the URL public by auth_type=FunctionUrlAuthType.NONE."
+            )
+        _check_password_length(password_length)
+        own = {
+            "self_sign_up": self_sign_up,
+            "mfa": mfa != cognito.Mfa.OPTIONAL,
+            "password_length": password_length != 12,
+            "threat_protection": threat_protection,
+            "email": email is not None,
+        }
+        if user_pool is not None and any(own.values()):
+            raise ValueError(
+                f"USER_POOL_GIVEN: {', '.join(name for name, given in own.items() if given)} would change a user pool that is given and made "
+                "elsewhere. Set it there, or leave user_pool out."
+            )
+        self.user_pool = user_pool or self._own_user_pool(
+            self_sign_up=self_sign_up,
+            mfa=mfa,
+            password_length=password_length,
+            threat_protection=threat_protection,
+            email=email,
+            removal_policy=removal_policy,
+        )
+        self.user_pool_client = cognito.UserPoolClient(
+            self,
+            "Client",
+            user_pool=self.user_pool,
+            generate_secret=False,  # a page can keep none
+            auth_flows=cognito.AuthFlow(user_srp=True),
+            disable_o_auth=True,
+            prevent_user_existence_errors=True,
+            enable_token_revocation=True,
+            id_token_validity=Duration.hours(1),
+            access_token_validity=Duration.hours(1),
+            refresh_token_validity=refresh_token_validity or Duration.days(1),
+            supported_identity_providers=[cognito.UserPoolClientIdentityProvider.COGNITO],
+        )
+        self.identity_pool = cognito.CfnIdentityPool(
+            self,
+            "IdentityPool",
+            allow_unauthenticated_identities=False,
+            allow_classic_flow=False,  # it would let the page choose the role's session by itself
+            cognito_identity_providers=[
+                cognito.CfnIdentityPool.CognitoIdentityProviderProperty(
+                    client_id=self.user_pool_client.user_pool_client_id,
+                    provider_name=self.user_pool.user_pool_provider_name,
+                    server_side_token_check=True,  # a person who signed out or was disabled gets no new credentials
+                )
+            ],
+        )
+        self.role = iam.Role(
+            self,
+            "Role",
+            description="People who signed in: may call the endpoints that were named, and nothing else",
+            assumed_by=iam.FederatedPrincipal(
+                _FEDERATION,
+                {
+                    "StringEquals": {f"{_FEDERATION}:aud": self.identity_pool.ref},
+                    "ForAnyValue:StringLike": {f"{_FEDERATION}:amr": "authenticated"},
+                },
+                "sts:AssumeRoleWithWebIdentity",
+            ),
+        )
+        self.role_attachment = cognito.CfnIdentityPoolRoleAttachment(
+            self, "RoleAttachment", identity_pool_id=self.identity_pool.ref, roles={"authenticated": self.role.role_arn}
+        )
+        self._urls: list[StreamingUrl] = []
+
+    @staticmethod
+    def cors(*origins: str) -> lambda_.FunctionUrlCorsOptions:
+        """What `StreamingUrl(cors=...)` has to allow so that a page of `origins` can sign its requests and read the stream.
+
+        Args:
+            origins: Such as `https://app.example.com`.
+        """
+        return lambda_.FunctionUrlCorsOptions(
+            allowed_origins=list(origins),
+            allowed_methods=[lambda_.HttpMethod.GET, lambda_.HttpMethod.POST],
+            allowed_headers=[*_SIGNED_HEADERS, "accept", "last-event-id"],
+            exposed_headers=["x-stream-dialect", "x-amzn-requestid", "retry-after"],
+            max_age=Duration.hours(1),
+        )
+
+    def allow_to_call(self, url: StreamingUrl) -> iam.Grant:
+        """Lets everyone who signed in call `url`: both permissions, on its alias.
+
+        Args:
+            url: The URL; it has to allow the page's origin by `cors`, or the browser shows it nothing (a warning).
+
+        Raises:
+            ValueError: What `StreamingUrl.grant_invoke_url` refuses, such as `URL_IS_PUBLIC`.
+        """
+        grant = url.grant_invoke_url(self.role)
+        self._urls.append(url)
+        _doubt_cors(self, url)
+        return grant
+
+    @property
+    def grant_principal(self) -> iam.IPrincipal:
+        """The role of people who signed in."""
+        return self.role.grant_principal
+
+    @property
+    def browser_config(self) -> dict[str, str]:
+        """What the page has to know, none of it secret: `region`, `userPoolId`, `userPoolClientId`, `identityPoolId`, and `url`
+        of the first URL that may be called. The values are known at deployment.
+        """
+        config = {
+            "region": Stack.of(self).region,
+            "userPoolId": self.user_pool.user_pool_id,
+            "userPoolClientId": self.user_pool_client.user_pool_client_id,
+            "identityPoolId": self.identity_pool.ref,
+        }
+        if self._urls:
+            config["url"] = self._urls[0].url
+        return config
+
+    def _own_user_pool(
+        self,
+        *,
+        self_sign_up: bool,
+        mfa: cognito.Mfa,
+        password_length: int,
+        threat_protection: bool,
+        email: cognito.UserPoolEmail | None,
+        removal_policy: RemovalPolicy,
+    ) -> cognito.UserPool:
+        return cognito.UserPool(
+            self,
+            "UserPool",
+            self_sign_up_enabled=self_sign_up,
+            sign_in_aliases=cognito.SignInAliases(email=True),
+            sign_in_case_sensitive=False,
+            auto_verify=cognito.AutoVerifiedAttrs(email=True),
+            keep_original=cognito.KeepOriginalAttrs(email=True),
+            account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
+            mfa=mfa,
+            mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False) if mfa != cognito.Mfa.OFF else None,
+            password_policy=cognito.PasswordPolicy(
+                min_length=password_length,
+                require_lowercase=True,
+                require_uppercase=True,
+                require_digits=True,
+                require_symbols=True,
+                temp_password_validity=Duration.days(3),
+            ),
+            feature_plan=cognito.FeaturePlan.PLUS if threat_protection else cognito.FeaturePlan.ESSENTIALS,
+            standard_threat_protection_mode=cognito.StandardThreatProtectionMode.FULL_FUNCTION if threat_protection else None,
+            email=email,
+            removal_policy=removal_policy,
+            deletion_protection=removal_policy == RemovalPolicy.RETAIN,
+        )
+
+
+def _check_password_length(length: int) -> None:
+    if not Token.is_unresolved(length) and not _SHORTEST_PASSWORD <= length <= _LONGEST_PASSWORD:
+        raise ValueError(
+            f"PASSWORD_LENGTH: password_length is {length!r}; it takes {_SHORTEST_PASSWORD} to {_LONGEST_PASSWORD}. Cognito itself would "
+            "take 6, which is guessed in hours."
+        )
+
+
+def _doubt_cors(scope: Construct, url: StreamingUrl) -> None:
+    resource = url.function_url.node.default_child
+    assert isinstance(resource, lambda_.CfnUrl)
+    if resource.cors is None:
+        Annotations.of(scope).add_warning_v2(
+            "streaming-lambda:browser-without-cors",
+            f"{url.node.path} allows no other origin, so a page from elsewhere cannot read its answers. Give the URL "
+            "cors=BrowserIdentity.cors('https://your.page').",
+        )
