@@ -14,6 +14,7 @@ from .errors import BadRequest, Forbidden, HttpError, ModelError, NotFound, Stre
 from .events import Data, Error, Finish, HttpResponse, Internal, Start, Text, Usage
 from .handler import streaming_handler
 from .request import Headers, Identity, Request
+from .telemetry import StreamReport
 
 __all__ = [
     "BadRequest",
@@ -31,6 +32,7 @@ __all__ = [
     "Request",
     "Start",
     "StreamInterrupted",
+    "StreamReport",
     "Text",
     "Throttled",
     "Usage",

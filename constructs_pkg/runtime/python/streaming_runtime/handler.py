@@ -9,6 +9,7 @@ from .dialects import Dialect
 from .errors import InitError
 from .events import HttpResponse, _Event, compact_json
 from .logs import log_exception
+from .telemetry import NO_HOOKS, Hooks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .context import LambdaContext
     from .pipeline import Pipeline
     from .request import Request
+    from .telemetry import Hook
 
     Function = TypeVar("Function", bound=Callable[..., Any])
 else:
@@ -28,6 +30,7 @@ else:
 
 
 DIALECT_MARK = "__streaming_dialect__"
+_HOOKS_MARK = "__streaming_hooks__"
 INIT_MARK = "__streaming_init__"  # what a handler wants done before its first invocation
 _ASYNC_CODE = 0x280  # CO_COROUTINE and CO_ASYNC_GENERATOR
 
@@ -35,24 +38,47 @@ _ASYNC_CODE = 0x280  # CO_COROUTINE and CO_ASYNC_GENERATOR
 @overload
 def streaming_handler(function: Function, /) -> Function: ...
 @overload
-def streaming_handler(*, dialect: str = ...) -> Callable[[Function], Function]: ...
-def streaming_handler(function: Any = None, /, *, dialect: str = "text") -> Any:
+def streaming_handler(
+    *,
+    dialect: str = ...,
+    on_start: Hook | None = ...,
+    on_first_byte: Hook | None = ...,
+    on_finish: Hook | None = ...,
+    on_abort: Hook | None = ...,
+) -> Callable[[Function], Function]: ...
+def streaming_handler(
+    function: Any = None,
+    /,
+    *,
+    dialect: str = "text",
+    on_start: Hook | None = None,
+    on_first_byte: Hook | None = None,
+    on_finish: Hook | None = None,
+    on_abort: Hook | None = None,
+) -> Any:
     """Marks a function as a streaming handler: it is called with (Request, context) and yields events.
 
     The function itself is returned unchanged, so a test calls it like any other.
 
     Args:
         dialect: The wire format. Default: "text".
+        on_start: Called with a StreamReport before the handler runs. Hooks run in the handler's thread; what they raise is logged
+            and changes nothing. Default: none.
+        on_first_byte: Called soon after the first byte left.
+        on_finish: Called after a stream that completed, once nobody waits for it any more.
+        on_abort: Called after any other: errored, interrupted, cancelled or cut off at the deadline.
 
     Raises:
         ValueError: `DIALECT_UNKNOWN` for a name that is none.
     """
     chosen = Dialect(dialect)
+    hooks = Hooks(on_start, on_first_byte, on_finish, on_abort)
 
     def mark(handler: Any) -> Any:
         if not callable(handler):
             raise TypeError(f"HANDLER_TYPE: found {type(handler).__name__}; allowed: a function; put the decorator on a function")
         setattr(handler, DIALECT_MARK, chosen)
+        setattr(handler, _HOOKS_MARK, hooks)
         return handler
 
     return mark if function is None else mark(function)
@@ -65,11 +91,12 @@ class Handler:
         dialect: Its wire format; None where it is not decorated.
     """
 
-    __slots__ = ("_function", "dialect")
+    __slots__ = ("_function", "dialect", "hooks")
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
         self.dialect: Dialect | None = getattr(function, DIALECT_MARK, None)
+        self.hooks: Hooks = getattr(function, _HOOKS_MARK, NO_HOOKS)
 
     def run(self, request: Request, context: LambdaContext, pipeline: Pipeline) -> None:
         """Calls the function and pushes what comes of it. Returns when it is done; its exceptions pass."""

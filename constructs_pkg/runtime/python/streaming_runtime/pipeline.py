@@ -15,6 +15,7 @@ from .events import Data, Error, Finish, HttpResponse, Internal, Start, Text
 from .heartbeat import Heartbeat
 from .pacing import Pacer
 from .prelude import CONTENT_TYPE, prelude
+from .telemetry import tell
 from .transport import PeerInterrupted
 
 TYPE_CHECKING = False
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .interrupts import Interrupter
     from .request import Request
     from .settings import Settings
+    from .telemetry import Hook, StreamReport
     from .transport import Reply
 
     Stage: TypeAlias = Callable[[Any], bytes]
@@ -42,6 +44,8 @@ class Pipeline:
     """One stream.
 
     Args:
+        report: Where times, usage and the like are noted.
+        on_first_byte: Called soon after the first byte left, in the handler's thread.
         decorated: Whether the handler named a dialect, so that every failure can be told in its form.
 
     Attributes:
@@ -59,6 +63,8 @@ class Pipeline:
         interrupter: Interrupter,
         decorated: bool,
         now: float,
+        report: StreamReport,
+        on_first_byte: Hook | None = None,
     ) -> None:
         self._request = request
         self._encoder = encoder
@@ -78,6 +84,8 @@ class Pipeline:
         self._terminal = False  # the dialect's last word is said
         self._busy_pause = _BUSY_SECONDS
         self._aborted = False
+        self._report = report
+        self._on_first_byte = on_first_byte
         self.outcome = ""
         self._stages: dict[type, Stage] = {
             Text: self._text,
@@ -110,12 +118,28 @@ class Pipeline:
             if not data:
                 return
             now = monotonic()
+            report = self._report
+            if not self._terminal:
+                gap = now - report.last_event_at
+                report.last_event_at = now
+                if gap > report.longest_gap:
+                    report.longest_gap = gap
+                elif gap < 0:
+                    report.first_event_at = now
             if not self._reply.begun and not self._pacer.pieces:
                 self._open(now)
             if self._pacer.add(data, now):
                 self._flush(now)
             elif self._clock.wakes_at > now + self._tail:
                 self._clock.wake()
+        if self._on_first_byte is not None and report.first_byte_at is not None:
+            self.tell_first_byte()
+
+    def tell_first_byte(self) -> None:
+        """Calls the hook, once and without the lock: what it does must not hold up the clock."""
+        hook, self._on_first_byte = self._on_first_byte, None
+        if self._report.first_byte_at is not None:
+            tell(hook, self._report)
 
     def complete(self) -> None:
         """The handler is done: sends the rest, the terminal event if there was none, and the end."""
@@ -262,15 +286,19 @@ class Pipeline:
     # ---- stages
 
     def _text(self, event: Text) -> bytes:
+        self._report.texts += 1
         return self._encoder.text(event.text) if event.text else b""
 
     def _string(self, text: str) -> bytes:
+        self._report.texts += 1
         return self._encoder.text(text) if text else b""
 
     def _buffer(self, data: bytearray | memoryview) -> bytes:
         return self._encoder.raw(bytes(data))  # a copy: the handler may reuse its buffer
 
     def _finish(self, event: Finish) -> bytes:
+        self._report.usage = event.usage
+        self._report.finish_reason = event.reason
         data = self._encoder.flush() + self._encoder.finish(event)
         self._close_stages()
         return data
@@ -352,7 +380,9 @@ class Pipeline:
             raise StreamInterrupted
         pieces, size = self._pacer.take()
         self._reply.send(pieces, size, self._max_chunk, until)
-        self._pacer.sent_at = monotonic()
+        self._pacer.sent_at = sent_at = monotonic()
+        if self._report.first_byte_at is None:
+            self._report.first_byte_at = sent_at
 
     def _drop_gathered(self) -> None:
         self._pacer.take()

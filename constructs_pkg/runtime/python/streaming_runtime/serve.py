@@ -18,6 +18,7 @@ from .errors import HttpError, StreamInterrupted
 from .interrupts import Interrupter
 from .pipeline import Pipeline
 from .request import Request
+from .telemetry import StreamReport, tell, write
 from .transport import PeerInterrupted, TransportError
 
 TYPE_CHECKING = False
@@ -76,10 +77,12 @@ class Server:
             logs.log_exception(error)
             event = _NO_EVENT
         request = Request(event, invocation.request_id, wall)
-        dialect = self._handler.dialect
+        dialect, hooks = self._handler.dialect, self._handler.hooks
+        report = StreamReport(request, now)
+        encoder = UndecoratedEncoder(request) if dialect is None else dialect.encoder(request)
         pipeline = Pipeline(
             request,
-            UndecoratedEncoder(request) if dialect is None else dialect.encoder(request),
+            encoder,
             reply,
             self._settings,
             Deadline(now, invocation.deadline_ms / 1000 - wall, self._settings.deadline_margin, self._settings.max_duration),
@@ -87,6 +90,8 @@ class Server:
             self._interrupter,
             dialect is not None,
             now,
+            report,
+            hooks.on_first_byte,
         )
         self._clock.watch(pipeline)
         last_words: BaseException | None = None
@@ -94,12 +99,16 @@ class Server:
             if event is _NO_EVENT:
                 pipeline.refuse_event()
             else:
+                tell(hooks.on_start, report)
                 last_words = self._run(request, LambdaContext(invocation), pipeline)
         except PeerInterrupted as error:
             pipeline.interrupted()
             logs.log("WARN", f"STREAM_BROKEN_OFF: {error}")
         self._interrupter.armed = False
+        report.ended_at = monotonic()
         self._conclude(pipeline, reply)
+        if reply.chunks_sent or pipeline.outcome != "completed":  # a document is no stream
+            self._report(report, pipeline, reply, invocation, encoder.name)
         if last_words is not None:
             raise last_words
 
@@ -128,6 +137,17 @@ class Server:
             if isinstance(error, (SystemExit, KeyboardInterrupt)):
                 return error
         return None
+
+    def _report(self, report: StreamReport, pipeline: Pipeline, reply: Reply, invocation: Invocation, dialect: str) -> None:
+        """Says what the stream was like, now that nobody waits for it any more."""
+        report.outcome = pipeline.outcome
+        report.bytes_sent, report.chunks_sent = reply.bytes_sent, reply.chunks_sent
+        if report.first_byte_at is None and reply.chunks_sent:
+            report.first_byte_at = report.ended_at  # everything left at once, with the end
+        pipeline.tell_first_byte()
+        hooks = self._handler.hooks
+        tell(hooks.on_finish if report.outcome == "completed" else hooks.on_abort, report)
+        write(report, invocation.function_arn, dialect)
 
     def _conclude(self, pipeline: Pipeline, reply: Reply) -> None:
         """Hears what the Runtime API says to the reply, and leaves the connection fit for the next one."""

@@ -155,9 +155,10 @@ class Reply:
         begun: Whether anything has been sent.
         ended: Whether everything has been sent.
         bytes_sent: Of the body, without HTTP's own.
+        chunks_sent: Of the body.
     """
 
-    __slots__ = ("_api", "_invocation", "_socket", "begun", "bytes_sent", "content_type", "ended")
+    __slots__ = ("_api", "_invocation", "_socket", "begun", "bytes_sent", "chunks_sent", "content_type", "ended")
 
     def __init__(self, api: RuntimeApi, connection: socket.socket, invocation: Invocation) -> None:
         self._api = api
@@ -167,6 +168,7 @@ class Reply:
         self.begun = False
         self.ended = False
         self.bytes_sent = 0
+        self.chunks_sent = 0
 
     def send(self, pieces: Sequence[bytes], size: int, max_chunk: int, until: float | None = None) -> None:
         """Sends `pieces`, together `size` bytes, in chunks of at most `max_chunk` bytes.
@@ -255,7 +257,9 @@ class Reply:
             parts.append(end)
         if parts:
             self._write(parts, until)
-        self.bytes_sent += size
+        if size:
+            self.bytes_sent += size
+            self.chunks_sent += -(-size // max_chunk)
 
     def _write(self, parts: list[bytes | memoryview], until: float | None) -> None:
         if until is not None:

@@ -1,0 +1,228 @@
+"""What one stream was like, told once at its end: to the handler's hooks, and to CloudWatch as one record in its embedded metric format.
+
+While the stream runs, only times are noted. Neither prompts nor answers are in the record: it holds counts, times and names.
+
+Sources: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html and, for the
+names that begin with gen_ai, https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/
+"""
+
+from __future__ import annotations
+
+import os
+from time import time
+
+from . import logs
+from .events import compact_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    from .events import Usage
+    from .request import Request
+
+    Hook: TypeAlias = Callable[["StreamReport"], object]
+
+NAMESPACE = "StreamingLambda"
+OUTCOMES = {
+    "completed": "Completed",
+    "errored": "Errored",
+    "interrupted": "Truncated",
+    "cancelled": "Cancelled",
+    "deadline": "Deadline",
+}
+_UNITS = {
+    "TimeToFirstByte": "Milliseconds",
+    "gen_ai.server.time_to_first_token": "Seconds",
+    "gen_ai.server.time_per_output_token": "Seconds",
+    "gen_ai.server.request.duration": "Seconds",
+    "gen_ai.usage.input_tokens": "Count",
+    "gen_ai.usage.output_tokens": "Count",
+    "TokensPerSecond": "Count/Second",
+    "LongestGap": "Milliseconds",
+    "BytesStreamed": "Bytes",
+    "ChunksStreamed": "Count",
+    **dict.fromkeys(OUTCOMES.values(), "Count"),
+}
+
+
+class Hooks:
+    """What a handler's author wants to be told. Each is called in the handler's thread; what it raises is logged and changes nothing.
+
+    Attributes:
+        on_start: Before the handler runs.
+        on_first_byte: Soon after the first byte left.
+        on_finish: After a stream that completed.
+        on_abort: After any other.
+    """
+
+    __slots__ = ("on_abort", "on_finish", "on_first_byte", "on_start")
+
+    def __init__(
+        self,
+        on_start: Hook | None = None,
+        on_first_byte: Hook | None = None,
+        on_finish: Hook | None = None,
+        on_abort: Hook | None = None,
+    ) -> None:
+        self.on_start = on_start
+        self.on_first_byte = on_first_byte
+        self.on_finish = on_finish
+        self.on_abort = on_abort
+
+
+NO_HOOKS = Hooks()
+
+
+class StreamReport:
+    """A stream so far. Times in seconds; None where it is not known, or not yet.
+
+    Attributes:
+        request: What was asked.
+        outcome: "completed", "errored", "interrupted" (the Runtime API broke it off), "cancelled" or "deadline"; empty until then.
+        finish_reason: As the handler's Finish said it.
+        usage: As the handler's Finish said it.
+        bytes_sent: Of the answer, with what Lambda takes off again in front of it.
+        chunks_sent: HTTP chunks.
+        longest_gap: Longest silence between two events of the handler.
+        texts: How many pieces of text it yielded.
+    """
+
+    __slots__ = (
+        "bytes_sent",
+        "chunks_sent",
+        "ended_at",
+        "finish_reason",
+        "first_byte_at",
+        "first_event_at",
+        "last_event_at",
+        "longest_gap",
+        "outcome",
+        "request",
+        "started_at",
+        "texts",
+        "usage",
+    )
+
+    def __init__(self, request: Request, now: float) -> None:
+        self.request = request
+        self.started_at = now
+        self.first_byte_at: float | None = None
+        self.first_event_at: float | None = None
+        self.last_event_at = float("inf")  # so that the first event's gap is none
+        self.longest_gap = 0.0
+        self.ended_at: float | None = None
+        self.outcome = ""
+        self.finish_reason: str | None = None
+        self.usage: Usage | None = None
+        self.texts = 0
+        self.bytes_sent = 0
+        self.chunks_sent = 0
+
+    @property
+    def time_to_first_byte(self) -> float | None:
+        """From the invocation's arrival to the first byte."""
+        return self._since_start(self.first_byte_at)
+
+    @property
+    def time_to_first_token(self) -> float | None:
+        """From the invocation's arrival to the first event of the answer, as the handler yielded it."""
+        return self._since_start(self.first_event_at)
+
+    @property
+    def duration(self) -> float | None:
+        """From the invocation's arrival to the end."""
+        return self._since_start(self.ended_at)
+
+    @property
+    def output_tokens(self) -> int:
+        """As the handler's Finish said it, else the number of pieces of text, which with most models is the same."""
+        return self.texts if self.usage is None else self.usage.output_tokens
+
+    @property
+    def time_per_output_token(self) -> float | None:
+        """Time for each token after the first; None below two tokens."""
+        tokens = self.output_tokens
+        if tokens < 2 or self.first_event_at is None:
+            return None
+        return (self.last_event_at - self.first_event_at) / (tokens - 1)
+
+    def _since_start(self, at: float | None) -> float | None:
+        return None if at is None else max(0.0, at - self.started_at)
+
+
+def tell(hook: Hook | None, report: StreamReport) -> None:
+    """Calls a hook, where there is one."""
+    if hook is not None:
+        try:
+            hook(report)
+        except Exception as error:  # noqa: BLE001 - an observer changes nothing; what went wrong with it belongs in the log
+            logs.log_exception(error)
+
+
+def write(report: StreamReport, function_arn: str, dialect: str) -> None:
+    """Writes the record. Without AWS_LAMBDA_FUNCTION_NAME there is nobody to read it, and nothing is written."""
+    name = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
+    if name:
+        logs.write(compact_json(record(report, name, function_arn, dialect, int(time() * 1000))).decode(), logs.LEVELS["INFO"])
+
+
+def record(report: StreamReport, function_name: str, function_arn: str, dialect: str, now_ms: int) -> dict[str, Any]:
+    """The record. Pure.
+
+    Its dimensions are those of Lambda's own metrics of an alias: `FunctionName`, and `Resource` as `name` or `name:alias`.
+
+    Args:
+        report: Of a stream that is over.
+        function_name: As Lambda names the function.
+        function_arn: As the caller named it, with alias or version.
+        dialect: The answer's; empty where it had none.
+        now_ms: The present, in milliseconds since 1970.
+    """
+    values = _values(report)
+    qualifier = function_arn.split(":")[7:8]
+    described: dict[str, Any] = {
+        "_aws": {
+            "Timestamp": now_ms,
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": NAMESPACE,
+                    "Dimensions": [["FunctionName", "Resource"]],
+                    "Metrics": [{"Name": metric, "Unit": _UNITS[metric]} for metric in values],
+                }
+            ],
+        },
+        "FunctionName": function_name,
+        "Resource": ":".join((function_name, *qualifier)),
+        "requestId": report.request.id,
+        "outcome": report.outcome,
+        **values,
+    }
+    if dialect:
+        described["dialect"] = dialect
+    if report.finish_reason is not None:
+        described["gen_ai.response.finish_reasons"] = [report.finish_reason]
+    return described
+
+
+def _values(report: StreamReport) -> dict[str, float]:
+    usage, per_token = report.usage, report.time_per_output_token
+    found: dict[str, float | None] = {
+        "TimeToFirstByte": _milliseconds(report.time_to_first_byte),
+        "gen_ai.server.time_to_first_token": report.time_to_first_token,
+        "gen_ai.server.time_per_output_token": per_token,
+        "gen_ai.server.request.duration": report.duration,
+        "gen_ai.usage.input_tokens": usage.input_tokens if usage is not None else None,
+        "gen_ai.usage.output_tokens": report.output_tokens if usage is not None or report.texts else None,
+        "TokensPerSecond": 1 / per_token if per_token else None,
+        "LongestGap": _milliseconds(report.longest_gap) if report.first_event_at is not None else None,
+        "BytesStreamed": report.bytes_sent,
+        "ChunksStreamed": report.chunks_sent,
+        OUTCOMES[report.outcome]: 1,
+    }
+    return {metric: round(value, 6) for metric, value in found.items() if value is not None}
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * 1000
