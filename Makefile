@@ -31,7 +31,7 @@ lint: $(VENV)/.ready-dev node_modules/.ready ## ruff, mypy --strict, import-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy constructs_pkg stacks tools app.py
-	$(BIN)/mypy --config-file constructs_pkg/runtime/mypy.ini
+	$(BIN)/mypy --config-file mypy-runtime.ini
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive constructs_pkg stacks tools
 	$(MAKE) --no-print-directory synth
