@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from aws_cdk import Duration
@@ -132,7 +133,7 @@ def _refuse_what_means_nothing(
                 f"DASHBOARD_ALARMS_ELSEWHERE: {watched.node.path} watches {watched.alias.node.path}, which is not among the aliases "
                 f"shown ({', '.join(sorted(shown))}). Show that alias too, or leave its alarms out."
             )
-    if price is not None and price <= 0:
+    if price is not None and not 0 < price < inf:
         raise ValueError(
             f"DASHBOARD_PRICE: price_per_gb_second is {price!r}; it takes a price above 0, such as 0.0000133334. "
             "Leave it out to see GB-seconds."

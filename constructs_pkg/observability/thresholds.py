@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from math import isfinite
 
 from aws_cdk import Token
 
@@ -54,10 +55,8 @@ class AlarmThresholds:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is None or Token.is_unresolved(value):
-                continue
             highest = 100 if field.name.endswith("_percent") else float("inf")
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= highest:
+            if value is not None and not _means_something(value, highest):
                 raise ValueError(
                     f"ALARM_THRESHOLD: {field.name} is {value!r}; it takes a number above 0"
                     f"{', at most 100' if highest == 100 else ''}, or None for no such alarm."
@@ -67,3 +66,10 @@ class AlarmThresholds:
     def disabled(cls) -> AlarmThresholds:
         """No alarm at all."""
         return cls(**{field.name: None for field in fields(cls)})
+
+
+def _means_something(value: object, highest: float) -> bool:
+    # Before the token guard: a number that JSON does not have ends jsii's process.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return False
+    return Token.is_unresolved(value) or 0 < value <= highest
