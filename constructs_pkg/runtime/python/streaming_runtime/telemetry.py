@@ -34,8 +34,8 @@ OUTCOMES = {
 }
 _UNITS = {
     "TimeToFirstByte": "Milliseconds",
-    "gen_ai.server.time_to_first_token": "Seconds",
-    "gen_ai.server.time_per_output_token": "Seconds",
+    "gen_ai.server.time_to_first_token": "Seconds",  # nosec B105
+    "gen_ai.server.time_per_output_token": "Seconds",  # nosec B105
     "gen_ai.server.request.duration": "Seconds",
     "gen_ai.usage.input_tokens": "Count",
     "gen_ai.usage.output_tokens": "Count",
