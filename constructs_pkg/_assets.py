@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 RUNTIME_LAYER_DIRECTORY: Final = Path(__file__).parent / "runtime"
 """Root of the runtime's Lambda layer: what lies here appears under /opt."""
+
+IMAGE_DIRECTORY: Final = Path(__file__).parent / "_image"
+"""The minimal Dockerfile for our runtime."""
 
 WRAPPER_NAME: Final = "streaming-wrapper"
 WRAPPER_PATH: Final = f"/opt/{WRAPPER_NAME}"
@@ -32,22 +35,35 @@ aws-cdk-lib 2.275.0), hence the folders by name."""
 _NEVER_SHIPPED_NAMES: Final = frozenset(glob.removeprefix("**/") for glob in NEVER_SHIPPED)
 
 
-def shipped_files(directory: Path) -> Iterator[Path]:
-    """The files of `directory` that become part of an asset, in a stable order."""
+def cache_directory(kind: str) -> Path:
+    """Where what was built once is kept: `$XDG_CACHE_HOME`, or `~/.cache`."""
+    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    path = Path(root) / "streaming-lambda-constructs" / kind
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def shipped_files(directory: Path, *, without: Collection[Path] = ()) -> Iterator[Path]:
+    """The files of `directory` that become part of an asset, in a stable order.
+
+    Args:
+        directory: The folder.
+        without: Folders below it that are left out too.
+    """
     for root, folders, files in os.walk(directory):
-        folders[:] = sorted(name for name in folders if name not in _NEVER_SHIPPED_NAMES)
+        folders[:] = sorted(name for name in folders if name not in _NEVER_SHIPPED_NAMES and Path(root, name) not in without)
         for name in sorted(files):
             if name not in _NEVER_SHIPPED_NAMES and not name.endswith(".pyc"):
                 yield Path(root) / name
 
 
-def fingerprint(directory: Path) -> str:
+def fingerprint(directory: Path, *, without: Collection[Path] = ()) -> str:
     """A hash over names, contents and run bits of what `directory` ships.
 
     CDK's own asset hash ignores file modes: a wrapper script that lost its run bit would never be uploaded again.
     """
     digest = hashlib.sha256()
-    for path in shipped_files(directory):
+    for path in shipped_files(directory, without=without):
         executable = bool(path.stat().st_mode & stat.S_IXUSR)
         content = path.read_bytes()
         digest.update(f"{path.relative_to(directory).as_posix()}\0{int(executable)}\0{len(content)}\0".encode())
