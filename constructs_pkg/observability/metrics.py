@@ -185,8 +185,8 @@ class StreamMetrics:
             dimensions_map=dimensions,
             statistic=statistic,
             period=self._period,
-            region=self._region,
-            account=self._account,
+            stack_region=self._region,
+            stack_account=self._account,
         )
 
     def _billed(self, label: str, factors: str) -> cloudwatch.MathExpression:

@@ -88,6 +88,6 @@ class RuntimeMetrics:
             dimensions_map=self._dimensions,
             statistic=statistic,
             period=self._period,
-            region=self._region,
-            account=self._account,
+            stack_region=self._region,
+            stack_account=self._account,
         )

@@ -262,6 +262,13 @@ def test_of_an_imported_alias_nothing_is_known(stack: Stack) -> None:
             ]
 
 
+def test_alarms_in_the_functions_own_account_need_not_name_it(make_stack: Callable[..., Stack]) -> None:
+    stack = make_stack(env=Environment(account="123456789012", region="eu-west-1"))
+    StreamAlarms(stack, "Alarms", alias=imported_alias(stack))
+    assert templates_alarms(stack)["Errors"]["MetricName"] == "Errors"
+    assert "AccountId" not in str(templates_alarms(stack))
+
+
 def test_what_is_known_of_an_imported_alias_can_be_said(stack: Stack) -> None:
     alarms = StreamAlarms(
         stack,

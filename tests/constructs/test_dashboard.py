@@ -327,6 +327,15 @@ def test_metrics_of_another_region_say_so(make_stack: Callable[..., Stack]) -> N
                 assert entry[-1]["region"] == "eu-west-1"
 
 
+def test_metrics_of_another_account_say_so(make_stack: Callable[..., Stack]) -> None:
+    central = make_stack(env=Environment(account="210987654321", region="eu-west-1"))
+    StreamingDashboard(central, "Dashboard", aliases={"Chat": imported(central)})
+    for widget in widgets(central).values():
+        for entry in widget["metrics"]:
+            if len(entry) > 1:
+                assert entry[-1]["accountId"] == "123456789012"
+
+
 def test_without_an_explicit_environment_the_region_is_the_stacks(stack: Stack) -> None:
     StreamingDashboard(stack, "Dashboard", aliases={"Chat": known_alias(stack)})
     for widget in widgets(stack).values():
