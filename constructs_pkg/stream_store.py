@@ -20,7 +20,16 @@ RETENTION_VARIABLE: Final = "STREAM_STORE_RETENTION_SECONDS"
 STREAMS_PER_CALLER_VARIABLE: Final = "STREAM_STORE_STREAMS_PER_CALLER"
 
 _ITEM_ACTIONS: Final = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query")
-_KEY_ACTIONS: Final = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*")
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+_KEY_ACTIONS: Final = (
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
 _RETENTION_SECONDS: Final = (60, 604_800)
 _STREAMS_PER_CALLER: Final = (1, 1_000)
 
@@ -55,8 +64,8 @@ class StreamStore(Construct):
             retention: How long after its last event a stream can be resumed; then DynamoDB deletes it, within a few days and free
                 of charge. Default: 1 hour. Allowed: 1 minute to 7 days.
             streams_per_caller: Most streams that one caller may have running at a time; a further one is answered 429 with
-                Retry-After. A caller is an IAM identity, so a backend that calls for all its users is one. Default: no bound.
-                Allowed: 1 to 1000.
+                Retry-After. A caller is an IAM session or a Cognito identity, so a backend that calls for all its users is one,
+                unless the handler names the user. Default: no bound. Allowed: 1 to 1000.
             encryption_key: Encrypts the table. Default: the one of `StreamingDefaults`, else a key that AWS owns.
             point_in_time_recovery: Whether the table can be restored to any second of the last 35 days. Default: yes.
             deletion_protection: Whether DynamoDB refuses to delete the table. Default: no; it holds what streams of the last
@@ -127,9 +136,7 @@ class StreamStore(Construct):
 
     def grant_read_write(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` do what the runtime does: read, write, update and delete items and query a stream's. No scan, no indexes."""
-        grant = iam.Grant.add_to_principal(
-            grantee=grantee, actions=list(_ITEM_ACTIONS), resource_arns=[self.table.table_arn], scope=self
-        )
+        grant = iam.Grant.add_to_principal(grantee=grantee, actions=list(_ITEM_ACTIONS), resource_arns=[self.table.table_arn])
         grant.assert_success()
         if self.table.encryption_key is not None:
             self.table.encryption_key.grant(grantee, *_KEY_ACTIONS)
