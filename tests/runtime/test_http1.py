@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from streaming_runtime import http1
 from streaming_runtime.http1 import (
     MAX_BODY_BYTES,
     MAX_HEAD_BYTES,
@@ -114,3 +115,15 @@ def test_a_request_with_and_without_a_body() -> None:
 def test_the_end_with_and_without_trailers() -> None:
     assert last_chunk({}) == b"0\r\n\r\n"
     assert last_chunk({"A": "b"}) == b"0\r\nA: b\r\n\r\n"
+
+
+def test_a_name_met_before_is_still_no_header_without_its_colon() -> None:
+    read([ANSWERS["length"][0]])
+    with pytest.raises(ProtocolError, match="no header line: 'Content-Length'"):
+        AnswerReader().feed(b"HTTP/1.1 200 OK\r\nContent-Length\r\n\r\n")
+
+
+def test_names_met_are_remembered_within_bounds() -> None:
+    names = b"".join(b"X-%d: 1\r\n" % number for number in range(500))
+    assert len(read([b"HTTP/1.1 204 No Content\r\n" + names + b"\r\n"]).headers) == 500
+    assert len(http1._keys) <= http1._MOST_KEYS

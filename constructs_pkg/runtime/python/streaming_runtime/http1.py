@@ -114,9 +114,7 @@ class AnswerReader:
         headers: dict[str, str] = {}
         for line in lines[1:]:
             name, colon, value = line.partition(":")
-            if not colon or not name or name != name.strip():
-                raise ProtocolError(f"no header line: {line[:80]!r}")
-            key = name.lower()
+            key = (_keys.get(name) if colon else None) or _key_of(name, colon, line)
             value = value.strip()
             if key == "content-length" and headers.get(key, value) != value:
                 raise ProtocolError("two different content lengths")
@@ -205,6 +203,21 @@ def last_chunk(trailers: dict[str, str]) -> bytes:
         return LAST_CHUNK
     lines = [f"{name}: {value}" for name, value in trailers.items()]
     return "\r\n".join(("0", *lines, "", "")).encode("latin-1", "replace")
+
+
+_keys: dict[
+    str, str
+] = {}  # names met before, checked and in lower case: an answer's names are always the same, and looked up fast
+_MOST_KEYS = 64
+
+
+def _key_of(name: str, colon: str, line: str) -> str:
+    if not colon or not name or name != name.strip():
+        raise ProtocolError(f"no header line: {line[:80]!r}")
+    key = name.lower()
+    if len(_keys) < _MOST_KEYS:
+        _keys[name] = key
+    return key
 
 
 def _require_status_line_start(buffer: bytearray) -> None:
