@@ -46,6 +46,8 @@ class StreamAlarms(Construct):
         reserved_concurrency: Also None where no reserved concurrency is known.
         daily_cost: Also None where the memory size is not known.
         all: Those that were made.
+        felt: Of these, what callers feel now: 5xx, errors, throttles, time to first byte, truncation. What a person is woken by,
+            and what should roll back a deployment; capacity and cost can wait for the morning.
         paging: The composite alarm, where one was asked for.
         log_metrics: The metric filters on the function's log group, where it is known and an alarm needs them.
         alias: The alias watched.
@@ -109,6 +111,8 @@ class StreamAlarms(Construct):
         self._watch_streams()
         self._watch_capacity(provisioned=provisioned)
         self._watch_cost()
+        felt = (self.url_5xx, self.errors, self.throttles, self.time_to_first_byte, self.truncation)
+        self.felt = [alarm for alarm in felt if alarm is not None]
         self.paging = None if paging_actions is None else self._page(paging_actions)
 
     def _watch_answers(self) -> None:
@@ -252,11 +256,10 @@ class StreamAlarms(Construct):
         return alarm
 
     def _page(self, actions: Sequence[cloudwatch.IAlarmAction]) -> cloudwatch.CompositeAlarm | None:
-        """One alarm over those that callers feel now; capacity and cost can wait for the morning."""
-        felt = [self.url_5xx, self.errors, self.throttles, self.time_to_first_byte, self.truncation]
-        rules = [cloudwatch.AlarmRule.from_alarm(alarm, cloudwatch.AlarmState.ALARM) for alarm in felt if alarm is not None]
-        if not rules:
+        """One alarm over those that callers feel."""
+        if not self.felt:
             return None
+        rules = [cloudwatch.AlarmRule.from_alarm(alarm, cloudwatch.AlarmState.ALARM) for alarm in self.felt]
         paging = cloudwatch.CompositeAlarm(
             self,
             "Paging",

@@ -42,7 +42,7 @@ class RuntimeMetrics:
         return self._metric(names.TIME_TO_FIRST_BYTE, statistic)
 
     def time_to_first_token(self, statistic: str = "p99") -> cloudwatch.Metric:
-        """From the invocation's arrival in the runtime to the first text of the answer, in seconds (OpenTelemetry's unit)."""
+        """From the invocation's arrival in the runtime to the handler's first event, in seconds (OpenTelemetry's unit)."""
         return self._metric(names.TIME_TO_FIRST_TOKEN, statistic)
 
     def time_per_output_token(self, statistic: str = "p50") -> cloudwatch.Metric:

@@ -420,8 +420,8 @@ def test_a_person_is_paged_by_what_callers_feel_alone(stack: Stack) -> None:
     assert properties["AlarmActions"] == properties["OKActions"] == [{"Ref": topic_id}]
     rule = properties["AlarmRule"]["Fn::Join"][1]
     referred = {part["Fn::GetAtt"][0] for part in rule if isinstance(part, dict)}
-    felt = [alarms.url_5xx, alarms.errors, alarms.throttles, alarms.time_to_first_byte, alarms.truncation]
-    assert referred == {stack.get_logical_id(alarm.node.default_child) for alarm in felt}
+    assert {alarm.node.id for alarm in alarms.felt} == {"Url5xx", "Errors", "Throttles", "TimeToFirstByte", "Truncation"}
+    assert referred == {stack.get_logical_id(alarm.node.default_child) for alarm in alarms.felt}
     assert [part for part in rule if isinstance(part, str)] == ['(ALARM("', *['") OR ALARM("'] * 4, '"))']
     assert all("AlarmActions" not in alarm for alarm in templates_alarms(stack).values())
 

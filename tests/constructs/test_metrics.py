@@ -259,3 +259,13 @@ def test_the_page_tells_the_names_that_the_code_uses() -> None:
     logged = re.findall(r"^\| `(\w+)/<function>` \|", text, re.M)
     assert set(logged) == {value for name, value in vars(names).items() if name.startswith("LOG_")}
     assert f"`{names.NAMESPACE}`" in text
+
+
+def test_the_runtime_writes_what_the_page_promises() -> None:
+    """The runtime stands alone and cannot import our names; here the two meet."""
+    from streaming_runtime import telemetry
+
+    table = re.findall(r"^\| `([^`]+)` \| ([A-Za-z/]+) \|", PAGE.read_text().partition("## What the runtime writes")[2], re.M)
+    assert dict(table) == telemetry._UNITS
+    assert telemetry.NAMESPACE == names.NAMESPACE
+    assert set(telemetry.OUTCOMES.values()) == set(names.OUTCOMES)
