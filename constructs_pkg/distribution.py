@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _RESPONSE_TIMEOUT: Final = Duration.seconds(60)
 _LONGEST_RESPONSE_TIMEOUT_SECONDS: Final = 120
+_LONGEST_COMPLETION_SECONDS: Final = 3600
 _KEEPALIVE: Final = Duration.seconds(60)
 _LOG_RETENTION: Final = Duration.days(90)
 
@@ -112,7 +113,8 @@ class StreamingDistribution(Construct):
                 same account and region as this stack.
             response_timeout: Longest silence that CloudFront accepts, before the first byte and between any two packets after
                 it. Default: 60 seconds. Allowed: whole seconds, 1 to 120, which is CloudFront's quota.
-            response_completion_timeout: Longest answer as a whole. Default: none. Allowed: `response_timeout` or longer.
+            response_completion_timeout: Longest answer as a whole. Default: none. Allowed: whole seconds from `response_timeout` to an
+                hour.
             heartbeat_seconds: Longest silence of the function's own streams. Default: what `StreamLimits` set on the function;
                 where nothing is known, a warning.
             web_acl: Firewall in front. Default: `WebAcl()`, that is, AWS managed rules and 300 requests in 5 minutes per
@@ -128,13 +130,14 @@ class StreamingDistribution(Construct):
             response_headers_policy: Headers added to each answer. Default: HSTS, nosniff, no referrer, and, unless the function says
                 otherwise, no framing and a policy that loads nothing.
             access_logs: Whether each request is logged. Default: True.
-            log_bucket: Where to. It must accept ACLs. Default: a bucket of its own, kept when the stack is deleted.
+            log_bucket: Where to. It must take ACLs (`ObjectOwnership.BUCKET_OWNER_PREFERRED`), by which CloudFront delivers.
+                Default: a bucket of its own, kept when the stack is deleted.
             log_retention: How long the bucket of its own keeps them. Default: 90 days.
 
         Raises:
             ValueError: `OAC_NEEDS_IAM`, `DISTRIBUTION_ELSEWHERE`, `RESPONSE_TIMEOUT_OUT_OF_RANGE`,
-                `COMPLETION_BELOW_RESPONSE_TIMEOUT`, `HEARTBEAT_TOO_SLOW`, `WAF_REGION`, `WEB_ACL_SCOPE`, `DOMAIN_WITHOUT_CERTIFICATE`,
-                `CERTIFICATE_UNUSED`, `CERTIFICATE_REGION`, `ZONE_IN_SAME_STACK`, `LOG_BUCKET_UNUSED`, `LOG_BUCKET_WITHOUT_ACL`,
+                `COMPLETION_TIMEOUT_OUT_OF_RANGE`, `HEARTBEAT_TOO_SLOW`, `WAF_REGION`, `WEB_ACL_SCOPE`, `DOMAIN_WITHOUT_CERTIFICATE`,
+                `CERTIFICATE_UNUSED`, `CERTIFICATE_REGION`, `ZONE_IN_SAME_STACK`, `LOG_BUCKET_UNUSED`,
                 `LOG_REGION` (see `docs/errors.md`).
         """
         super().__init__(scope, id)
@@ -167,8 +170,8 @@ class StreamingDistribution(Construct):
                 origin=origins.FunctionUrlOrigin.with_origin_access_control(
                     url.function_url,
                     origin_access_control=self.origin_access_control,
-                    read_timeout=timeout,
-                    response_completion_timeout=response_completion_timeout,
+                    read_timeout=_literal(timeout),
+                    response_completion_timeout=_literal(response_completion_timeout),
                     keepalive_timeout=_KEEPALIVE,  # a new connection costs each first token a TLS handshake
                     # CloudFront repeats a GET that has timed out, while the first one still runs and is billed.
                     connection_attempts=1,
@@ -199,6 +202,7 @@ class StreamingDistribution(Construct):
             enable_logging=access_logs,
             log_bucket=self.log_bucket,
         )
+        self._pass_tokens(timeout, response_completion_timeout)
         self.permissions = self._permissions_on(url.alias)
         self.records = domain.point_to(targets.CloudFrontTarget(self.distribution))
         host = domain_names[0] if domain_names else self.distribution.distribution_domain_name
@@ -226,8 +230,6 @@ class StreamingDistribution(Construct):
     def _logs(self, wanted: bool, given: s3.IBucket | None, retention: Duration | None) -> s3.IBucket | None:
         if not wanted or given is not None:
             _refuse_unused_log_settings(wanted, given, retention)
-            if given is not None:
-                _require_acl(given)
             return given
         region = Stack.of(self).region
         if region in _NO_STANDARD_LOGS:
@@ -295,6 +297,16 @@ class StreamingDistribution(Construct):
         room = longest - len(suffix) - 2 - (20 if Token.is_unresolved(region) else len(region))
         return f"{Names.unique_resource_name(self, max_length=room)}-{suffix}-{region}"
 
+    def _pass_tokens(self, response: Duration, completion: Duration | None) -> None:
+        """CDK compares the numbers as they are, and a token stands for itself by a number far below zero."""
+        resource = self.distribution.node.default_child
+        assert isinstance(resource, cloudfront.CfnDistribution)
+        origin = "DistributionConfig.Origins.0"
+        if response.is_unresolved():
+            resource.add_property_override(f"{origin}.CustomOriginConfig.OriginReadTimeout", response.to_seconds())
+        if completion is not None and completion.is_unresolved():
+            resource.add_property_override(f"{origin}.ResponseCompletionTimeout", completion.to_seconds())
+
     def _permissions_on(self, alias: lambda_.IAlias) -> list[lambda_.CfnPermission]:
         """CDK names the function as the URL's resource returns it; the alias's own ARN is sure to be the qualified one."""
         found = [child for child in self.distribution.node.find_all() if isinstance(child, lambda_.CfnPermission)]
@@ -303,6 +315,10 @@ class StreamingDistribution(Construct):
             if permission.action == "lambda:InvokeFunctionUrl":
                 permission.function_url_auth_type = "AWS_IAM"
         return found
+
+
+def _literal(duration: Duration | None) -> Duration | None:
+    return None if duration is None or duration.is_unresolved() else duration
 
 
 def _require_iam(url: StreamingUrl) -> None:
@@ -339,13 +355,14 @@ def _check_response_timeout(timeout: Duration) -> None:
 
 
 def _check_completion_timeout(scope: Construct, alias: lambda_.IAlias, completion: Duration | None, response: Duration) -> None:
-    if completion is None or completion.is_unresolved() or response.is_unresolved():
+    if completion is None or completion.is_unresolved():
         return
     seconds = completion.to_milliseconds() / 1000
-    if seconds < response.to_milliseconds() / 1000:
+    shortest = 1 if response.is_unresolved() else response.to_milliseconds() / 1000
+    if seconds != int(seconds) or not shortest <= seconds <= _LONGEST_COMPLETION_SECONDS:
         raise ValueError(
-            f"COMPLETION_BELOW_RESPONSE_TIMEOUT: response_completion_timeout is {seconds:g} s, response_timeout "
-            f"{response.to_milliseconds() / 1000:g} s; CloudFront refuses the first below the second. Raise it, or leave it out."
+            f"COMPLETION_TIMEOUT_OUT_OF_RANGE: response_completion_timeout is {seconds:g} s; CloudFront takes whole seconds from the response "
+            f"timeout ({shortest:g} s) to {_LONGEST_COMPLETION_SECONDS}. Choose one within that range, or leave it out."
         )
     longest = timeout_seconds(alias)
     if longest is not None and seconds < longest:
@@ -362,16 +379,4 @@ def _refuse_unused_log_settings(wanted: bool, given: s3.IBucket | None, retentio
         raise ValueError(
             f"LOG_BUCKET_UNUSED: {unused} is set, but {'a bucket with rules of its own is given' if wanted else 'access_logs is False'}. "
             f"Leave {unused} out."
-        )
-
-
-def _require_acl(bucket: s3.IBucket) -> None:
-    resource = bucket.node.default_child
-    if not isinstance(resource, s3.CfnBucket):
-        return  # imported: not known here
-    rules = (Stack.of(bucket).resolve(resource.ownership_controls) or {}).get("rules", [])
-    if not any(rule.get("objectOwnership") in ("BucketOwnerPreferred", "ObjectWriter") for rule in rules):
-        raise ValueError(
-            f"LOG_BUCKET_WITHOUT_ACL: {bucket.node.path} takes no ACLs, and CloudFront delivers its logs by ACL. Make it with "
-            "object_ownership=ObjectOwnership.BUCKET_OWNER_PREFERRED."
         )
