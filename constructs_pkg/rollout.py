@@ -162,7 +162,7 @@ class CanaryRollout(Construct):
         *,
         alias: lambda_.Alias,
         shift: TrafficShift | None = None,
-        alarms: Sequence[cloudwatch.IAlarm] = (),
+        alarms: Sequence[cloudwatch.IAlarm | None] = (),
         application: codedeploy.ILambdaApplication | None = None,
     ) -> None:
         """Makes the deployment group and puts it on the alias.
@@ -170,8 +170,10 @@ class CanaryRollout(Construct):
         Args:
             alias: An alias of this app and of this stack, on a published version.
             shift: How traffic moves. Default: `TrafficShift.canary()`, 10 % for 15 minutes.
-            alarms: Any of these rolls back, such as `fn.alarms.all`. CodeDeploy takes 50 (its quota, which can be raised). It does
-                not start while one rings. Default: none, which only `all_at_once` takes.
+            alarms: Any of these rolls back. Name those that tell of a bad version, such as `fn.alarms.errors`: CodeDeploy does not
+                start while one rings, and a daily cost that is reached would stop all deployments of the day. None is passed
+                over, as an alarm without a threshold is None. At most 50, CodeDeploy's quota. Default: none, which only
+                `all_at_once` takes.
             application: The CodeDeploy application to stand under. Default: one for all rollouts of the stack.
 
         Raises:
@@ -181,8 +183,9 @@ class CanaryRollout(Construct):
         super().__init__(scope, id)
         self.shift = shift or TrafficShift.canary()
         _check_alias(self, alias, self.shift)
+        watched = [alarm for alarm in alarms if alarm is not None]
         if self.shift.interval is not None:
-            self._check_watched(alarms)
+            self._check_watched(watched)
         self.application = application or _shared_application(self)
         self.deployment_config = self._config()
         self.deployment_group = codedeploy.LambdaDeploymentGroup(
@@ -191,7 +194,7 @@ class CanaryRollout(Construct):
             application=self.application,
             alias=alias,
             deployment_config=self.deployment_config,
-            alarms=list(alarms),
+            alarms=watched,
             pre_hook=self.shift.pre_hook,
             post_hook=self.shift.post_hook,
         )
@@ -200,7 +203,7 @@ class CanaryRollout(Construct):
         if not alarms:
             raise ValueError(
                 f"ROLLOUT_WITHOUT_ALARMS: {self.node.path} moves traffic step by step, but no alarm would stop it. "
-                "Pass alarms=[...], such as alarms=fn.alarms.all."
+                "Pass alarms=[...], such as alarms=[fn.alarms.errors, fn.alarms.url_5xx]."
             )
         if self.shift.minutes < _ALARM_PERIOD_MINUTES:
             Annotations.of(self).add_warning_v2(

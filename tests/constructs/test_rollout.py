@@ -243,6 +243,14 @@ def test_steps_that_no_alarm_would_stop_are_refused(make_stack: Callable[..., St
         CanaryRollout(stack, "Rollout", alias=make_alias(stack))
 
 
+def test_an_alarm_that_was_not_made_is_passed_over(make_stack: Callable[..., Stack]) -> None:
+    stack = make_stack()
+    CanaryRollout(stack, "Rollout", alias=make_alias(stack), alarms=[None, make_alarm(stack)])
+    assert len(group_of(stack)["AlarmConfiguration"]["Alarms"]) == 1
+    with pytest.raises(ValueError, match="^ROLLOUT_WITHOUT_ALARMS: "):
+        CanaryRollout(stack, "Unwatched", alias=make_alias(stack, "Other"), alarms=[None])
+
+
 @pytest.mark.parametrize("concurrency", [ProvisionedConcurrency.fixed(1), ProvisionedConcurrency.tracking(1, 2)])
 @pytest.mark.parametrize("shift", [TrafficShift.canary(), TrafficShift.linear()], ids=["canary", "linear"])
 def test_steps_with_provisioned_concurrency_are_refused(
