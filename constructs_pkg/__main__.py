@@ -26,6 +26,7 @@ _COMMANDS: Final = {
         "constructs_pkg.emulator.command", "emulator", "run the streaming functions of a synthesized app on this machine"
     ),
     "call": _Command("constructs_pkg.client.command", "client", "send a signed request and print what arrives as it arrives"),
+    "check": _Command("constructs_pkg.check_command", "", "look for what is wrong across a synthesized app, from any language"),
     "model": _Command("constructs_pkg.emulator.model_command", "emulator", "install the local model"),
 }
 
