@@ -10,40 +10,75 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .browser_identity import BrowserIdentity
     from .code import StreamingCode
-    from .concurrency import ProvisionedConcurrency
+    from .concurrency import ProvisionedConcurrency, WarmHours
+    from .defaults import StreamingDefaults
+    from .distribution import StreamingDistribution
     from .function import StreamingFunction
     from .limits import StreamLimits
     from .model_access import BedrockModelAccess
-    from .observability.alarms import AlarmThresholds, StreamAlarms
+    from .observability.alarms import StreamAlarms
+    from .observability.dashboard import StreamingDashboard
+    from .observability.log_metrics import StreamLogMetrics
     from .observability.metrics import StreamMetrics
+    from .observability.thresholds import AlarmThresholds
+    from .rest_api import StreamingRestApi
+    from .rest_route import RestRoute
+    from .rollout import CanaryRollout, TrafficShift
     from .runtime_layer import StreamingRuntimeLayer
+    from .stream_store import StreamStore
     from .url import StreamingUrl
+    from .web_acl import WebAcl
 
 __all__ = [
     "AlarmThresholds",
     "BedrockModelAccess",
+    "BrowserIdentity",
+    "CanaryRollout",
     "ProvisionedConcurrency",
+    "RestRoute",
     "StreamAlarms",
     "StreamLimits",
+    "StreamLogMetrics",
     "StreamMetrics",
+    "StreamStore",
     "StreamingCode",
+    "StreamingDashboard",
+    "StreamingDefaults",
+    "StreamingDistribution",
     "StreamingFunction",
+    "StreamingRestApi",
     "StreamingRuntimeLayer",
     "StreamingUrl",
+    "TrafficShift",
+    "WarmHours",
+    "WebAcl",
 ]
 
 _MODULES = {
-    "AlarmThresholds": ".observability.alarms",
+    "AlarmThresholds": ".observability.thresholds",
     "BedrockModelAccess": ".model_access",
+    "BrowserIdentity": ".browser_identity",
+    "CanaryRollout": ".rollout",
     "ProvisionedConcurrency": ".concurrency",
+    "RestRoute": ".rest_route",
     "StreamAlarms": ".observability.alarms",
     "StreamLimits": ".limits",
+    "StreamLogMetrics": ".observability.log_metrics",
     "StreamMetrics": ".observability.metrics",
+    "StreamStore": ".stream_store",
     "StreamingCode": ".code",
+    "StreamingDashboard": ".observability.dashboard",
+    "StreamingDefaults": ".defaults",
+    "StreamingDistribution": ".distribution",
     "StreamingFunction": ".function",
+    "StreamingRestApi": ".rest_api",
     "StreamingRuntimeLayer": ".runtime_layer",
     "StreamingUrl": ".url",
+    "TrafficShift": ".rollout",
+    "WarmHours": ".concurrency",
+    "WebAcl": ".web_acl",
 }
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
     from constructs import IConstruct
 
-    from .observability.alarms import AlarmThresholds
+    from .observability.thresholds import AlarmThresholds
 
 CONTEXT_KEY: Final = "streaming-lambda:defaults"
 _ATTRIBUTE: Final = "_streaming_lambda_defaults"
@@ -196,7 +196,7 @@ def _limits(value: Any) -> StreamLimits:
 
 
 def _thresholds(value: Any) -> AlarmThresholds:
-    from .observability.alarms import AlarmThresholds
+    from .observability.thresholds import AlarmThresholds
 
     return AlarmThresholds.disabled() if value is False else AlarmThresholds(**_object(value, AlarmThresholds))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import jsii
 from aws_cdk import Annotations, Duration, RemovalPolicy, Token
@@ -12,8 +12,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from ._behind import remember_heartbeat
+from .defaults import StreamingDefaults, first_given
 from .limits import StreamLimits
-from .observability.alarms import AlarmThresholds, StreamAlarms
+from .observability.alarms import StreamAlarms
 from .observability.metrics import StreamMetrics
 from .runtime_layer import StreamingRuntimeLayer
 from .url import StreamingUrl
@@ -24,8 +26,12 @@ if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_kms as kms
 
-    from .code import StreamingCode
+    from .code import BoundCode, StreamingCode
     from .concurrency import ProvisionedConcurrency
+    from .observability.dashboard import StreamingDashboard
+    from .observability.thresholds import AlarmThresholds
+    from .rollout import CanaryRollout, TrafficShift
+    from .stream_store import StreamStore
 
 _ALIAS: Final = "live"
 _LONGEST_SECONDS: Final = 900
@@ -46,6 +52,8 @@ class StreamingFunction(Construct):
         url: The `StreamingUrl`; its address is `url.url`.
         log_group: The function's `LogGroup`.
         alarms: The `StreamAlarms`.
+        rollout: The `CanaryRollout`, or None.
+        dashboard: The `StreamingDashboard`, or None.
     """
 
     def __init__(
@@ -54,18 +62,23 @@ class StreamingFunction(Construct):
         id: str,
         *,
         code: StreamingCode,
-        memory_size: int = 1024,
+        memory_size: int | None = None,
         timeout: Duration | None = None,
-        architecture: lambda_.Architecture = lambda_.Architecture.ARM_64,
+        architecture: lambda_.Architecture | None = None,
         environment: Mapping[str, str] | None = None,
         description: str | None = None,
         auth_type: lambda_.FunctionUrlAuthType = lambda_.FunctionUrlAuthType.AWS_IAM,
         cors: lambda_.FunctionUrlCorsOptions | None = None,
         concurrency: ProvisionedConcurrency | None = None,
         reserved_concurrent_executions: int | None = None,
+        snap_start: bool = False,
         limits: StreamLimits | None = None,
         alarms: AlarmThresholds | None = None,
-        alarm_actions: Sequence[cloudwatch.IAlarmAction] = (),
+        alarm_actions: Sequence[cloudwatch.IAlarmAction] | None = None,
+        paging_actions: Sequence[cloudwatch.IAlarmAction] | None = None,
+        dashboard: bool | cloudwatch.Dashboard = False,
+        rollout: TrafficShift | None = None,
+        stream_store: StreamStore | None = None,
         log_group: logs.ILogGroup | None = None,
         log_group_retention: logs.RetentionDays | None = None,
         encryption_key: kms.IKey | None = None,
@@ -73,8 +86,10 @@ class StreamingFunction(Construct):
     ) -> None:
         """Makes the function and what belongs to it.
 
+        Where a parameter says "Default", an organisation's `StreamingDefaults` on a scope around it come first.
+
         Args:
-            code: What runs, and how it streams: `StreamingCode.python(...)`.
+            code: What runs, and how it streams: `StreamingCode.python(...)` and its siblings.
             memory_size: In MB, 128 to 10240; CPU grows with it (1769 MB is one core). Default: 1024.
             timeout: Longest invocation, and so the longest stream. Default: 5 minutes. Allowed: up to 15 minutes.
             architecture: Default: arm64, which costs 20 % less for the same time.
@@ -85,9 +100,17 @@ class StreamingFunction(Construct):
             concurrency: Environments kept warm on the alias. Default: none; the first request after a pause starts cold.
             reserved_concurrent_executions: Most environments at a time, taken out of the account's share. Default: no limit
                 of its own.
+            snap_start: Starts environments from a picture taken at publication, the other way to short cold starts; not beside
+                `concurrency`. Default: no.
             limits: Chunk size, heartbeat, deadline margin, longest stream. Default: `StreamLimits()`.
             alarms: When each alarm rings. Default: `AlarmThresholds()`; `AlarmThresholds.disabled()` for none.
             alarm_actions: What the alarms do, such as `SnsAction(topic)`. Default: nothing.
+            paging_actions: What a person is woken by: one composite alarm over what callers feel. Default: no such alarm.
+            dashboard: True for a `StreamingDashboard` of its own, or an existing dashboard to add to. Default: none.
+            rollout: How traffic moves to a new version, such as `TrafficShift.canary()`: by CodeDeploy, rolled back when one of
+                the alarms rings. Default: all at once, without CodeDeploy.
+            stream_store: Where streams are kept for cancel and resume: gives the function the table's name and rights.
+                Default: nowhere.
             log_group: Where the logs go. Default: a log group of its own, deleted with the stack.
             log_group_retention: How long the log group of its own keeps them. Default: one month.
             encryption_key: Encrypts the environment variables at rest, and the log group of its own. Default: AWS-owned keys.
@@ -96,22 +119,27 @@ class StreamingFunction(Construct):
 
         Raises:
             ValueError: `TIMEOUT_OUT_OF_RANGE`, `MEMORY_OUT_OF_RANGE`, `DEADLINE_MARGIN_TOO_LONG`, `STREAM_LONGER_THAN_TIMEOUT`,
-                `LOG_GROUP_GIVEN_TWICE`, or what `code`, `concurrency` and `cors` refuse (see `docs/errors.md`).
+                `LOG_GROUP_GIVEN_TWICE`, `SNAPSTART_RUNTIME`, `STORE_WITHOUT_RUNTIME`, or what `code`, `concurrency`, `cors`,
+                `rollout` and `stream_store` refuse (see `docs/errors.md`).
         """
         super().__init__(scope, id)
-        timeout = timeout or Duration.minutes(5)
-        limits = limits or StreamLimits()
+        defaults = StreamingDefaults.of(self)
+        memory_size = first_given(memory_size, defaults.memory_size, default=1024)
+        architecture = first_given(architecture, defaults.architecture, default=lambda_.Architecture.ARM_64)
+        encryption_key = encryption_key or defaults.encryption_key
+        self.timeout = timeout or defaults.timeout or Duration.minutes(5)
+        self.limits = limits or defaults.limits or StreamLimits()
         _check_memory(memory_size)
-        _check_times(timeout, limits)
-        self.limits = limits
-        self.timeout = timeout
-        self.log_group = log_group or self._own_log_group(log_group_retention, encryption_key)
+        _check_times(self.timeout, self.limits)
         if log_group is not None and log_group_retention is not None:
             raise ValueError(
                 "LOG_GROUP_GIVEN_TWICE: log_group and log_group_retention are both set; the retention of a log group that is given "
                 "belongs to that log group. Leave one of them out."
             )
+        self.log_group = log_group or self._own_log_group(log_group_retention or defaults.log_group_retention, encryption_key)
         bound = code.bind(self, architecture)
+        if snap_start:
+            _check_snap_start(bound)
         self.role = self._execution_role(vpc)
         self.function = lambda_.Function(
             self,
@@ -120,13 +148,15 @@ class StreamingFunction(Construct):
             code=bound.code,
             handler=bound.handler,
             runtime=bound.runtime,
+            layers=list(bound.layers) or None,
             architecture=architecture,
             memory_size=memory_size,
-            timeout=timeout,
-            environment=dict(environment or {}),
+            timeout=self.timeout,
+            environment=bound.environment_with(environment),
             environment_encryption=encryption_key,
             description=description,
             reserved_concurrent_executions=reserved_concurrent_executions,
+            snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if snap_start else None,
             log_group=self.log_group,
             logging_format=lambda_.LoggingFormat.JSON,
             application_log_level_v2=lambda_.ApplicationLogLevel.INFO,
@@ -137,8 +167,7 @@ class StreamingFunction(Construct):
             # A rollback of the alias needs the version it rolls back to; CDK would delete it at each deployment.
             current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
         )
-        if bound.needs_runtime_layer:
-            StreamingRuntimeLayer.shared(self).attach_to(self.function, limits=limits)
+        self._teach_to_stream(bound, stream_store)
         if vpc is not None:
             _warn_of_vpc(self)
         self.version = self.function.current_version
@@ -151,9 +180,46 @@ class StreamingFunction(Construct):
             self,
             "Alarms",
             alias=self.alias,
+            url=self.url,
             thresholds=alarms,
             provisioned=concurrency is not None,
+            log_group=self.log_group,
             actions=alarm_actions,
+            paging_actions=paging_actions,
+        )
+        self.rollout = None if rollout is None else self._roll_out(rollout)
+        self.dashboard = self._show(dashboard) if dashboard is not False else None
+
+    def _teach_to_stream(self, bound: BoundCode, stream_store: StreamStore | None) -> None:
+        if bound.needs_runtime_layer:
+            StreamingRuntimeLayer.shared(self).attach_to(self.function, limits=self.limits)
+        elif bound.takes_limits:
+            for name, value in self.limits.to_environment().items():
+                self.function.add_environment(name, value)
+            remember_heartbeat(self.function, self.limits.heartbeat_seconds)
+        if stream_store is None:
+            return
+        if not bound.needs_runtime_layer and not bound.takes_limits:
+            raise ValueError(
+                f"STORE_WITHOUT_RUNTIME: {self.node.path} does not run our runtime, which is what keeps streams in a store. Leave "
+                "stream_store out, or use StreamingCode.python, .asgi or .image."
+            )
+        stream_store.attach_to(self.function)
+
+    def _roll_out(self, shift: TrafficShift) -> CanaryRollout:
+        from .rollout import CanaryRollout  # CodeDeploy's module is loaded by those alone who use it
+
+        return CanaryRollout(self, "Rollout", alias=self.alias, shift=shift, alarms=self.alarms.felt)
+
+    def _show(self, dashboard: bool | cloudwatch.Dashboard) -> StreamingDashboard:
+        from .observability.dashboard import StreamingDashboard
+
+        return StreamingDashboard(
+            self,
+            "Dashboard",
+            aliases={self.node.id: self.alias},
+            alarms=[self.alarms],
+            dashboard=None if dashboard is True else cast("cloudwatch.Dashboard", dashboard),
         )
 
     def _own_log_group(self, retention: logs.RetentionDays | None, key: kms.IKey | None) -> logs.LogGroup:
@@ -225,6 +291,14 @@ def _check_times(timeout: Duration, limits: StreamLimits) -> None:
         raise ValueError(
             f"STREAM_LONGER_THAN_TIMEOUT: max_duration_seconds is {limits.max_duration_seconds}, the function's timeout {seconds:g} s, so the "
             "limit could never be reached. Raise the timeout, or lower the limit."
+        )
+
+
+def _check_snap_start(bound: BoundCode) -> None:
+    if not bound.runtime.supports_snap_start:
+        raise ValueError(
+            f"SNAPSTART_RUNTIME: Lambda offers no SnapStart on {bound.runtime.name}; it does for Python from 3.12 on, Java and .NET. "
+            "Choose another runtime, or keep environments warm with concurrency=ProvisionedConcurrency.fixed(n)."
         )
 
 

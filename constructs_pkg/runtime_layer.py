@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import stat
-from typing import Any, Final, cast
+from typing import Final, cast
 
-from aws_cdk import AssetHashType, CfnResource, Stack, Token
+from aws_cdk import AssetHashType, Stack, Token
 from aws_cdk import aws_lambda as lambda_
-from constructs import Construct, IConstruct
+from constructs import Construct
 
 from ._assets import NEVER_SHIPPED, RUNTIME_LAYER_DIRECTORY, WRAPPER_NAME, WRAPPER_PATH, fingerprint
+from ._behind import remember_heartbeat
+from ._variables import variables_of
+from .defaults import StreamingDefaults
 from .limits import StreamLimits
 
 _RUNTIMES: Final = ("python3.11", "python3.12", "python3.13", "python3.14")
 _WRAPPER_VARIABLE: Final = "AWS_LAMBDA_EXEC_WRAPPER"
+_HEARTBEAT_VARIABLE: Final = "STREAM_HEARTBEAT_SECONDS"
 _SHARED_ID: Final = "StreamingRuntimeLayer"
 
 
@@ -71,7 +75,8 @@ class StreamingRuntimeLayer(Construct):
 
         Args:
             function: A `Function` of this app, on a managed Python runtime from 3.11 on.
-            limits: The stream's bounds. Default: `StreamLimits()`.
+            limits: The stream's bounds; a STREAM_* variable that the function sets itself stays. Default: those of
+                `StreamingDefaults`, else `StreamLimits()`.
 
         Raises:
             ValueError: `LAYER_ON_IMPORTED` for an imported function, `LAYER_RUNTIME` for a runtime that the layer does not
@@ -79,7 +84,7 @@ class StreamingRuntimeLayer(Construct):
         """
         resource = _cfn_function(function)
         _require_python(function)
-        variables = _variables_of(resource)
+        variables = variables_of(resource)
         taken = variables.get(_WRAPPER_VARIABLE)
         if taken is not None and taken != WRAPPER_PATH:
             raise ValueError(
@@ -88,9 +93,13 @@ class StreamingRuntimeLayer(Construct):
             )
         function.add_layers(self.layer)
         function.add_environment(_WRAPPER_VARIABLE, WRAPPER_PATH)
-        for name, value in (limits or StreamLimits()).to_environment().items():
+        limits = limits or StreamingDefaults.of(function).limits or StreamLimits()
+        for name, value in limits.to_environment().items():
             if name not in variables:
                 function.add_environment(name, value)
+        heartbeat = str(variables.get(_HEARTBEAT_VARIABLE, limits.heartbeat_seconds))
+        if heartbeat.isdigit():
+            remember_heartbeat(function, int(heartbeat))
         # Without this a changed layer publishes no new version, and the alias stays on the old one (aws/aws-cdk#19098).
         function.invalidate_version_based_on(self.fingerprint)
 
@@ -112,11 +121,3 @@ def _require_python(function: lambda_.Function) -> None:
             f"LAYER_RUNTIME: {function.node.path} runs on {name}; the streaming runtime serves {', '.join(_RUNTIMES)}. "
             "Move the function to one of these, or use StreamingCode for its language."
         )
-
-
-def _variables_of(resource: CfnResource) -> dict[str, Any]:
-    """The function's environment as it will be written: the L2 function keeps it private and renders it lazily."""
-    stack = Stack.of(cast("IConstruct", resource))
-    environment = stack.resolve(cast("lambda_.CfnFunction", resource).environment) or {}
-    variables = environment.get("variables") or environment.get("Variables") or {}
-    return dict(variables)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Duration, RemovalPolicy, Stack, TreeInspector
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from ._variables import variables_of
 from .defaults import StreamingDefaults
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class StreamStore(Construct):
                 f"STORE_ON_IMPORTED: {function.node.path} is not a function of this app, so no variable can be set on it. "
                 "Attach the store where the function is defined."
             )
-        if TABLE_VARIABLE in _variables_of(resource):
+        if TABLE_VARIABLE in variables_of(resource):
             raise ValueError(
                 f"STORE_ALREADY_ATTACHED: {function.node.path} sets {TABLE_VARIABLE} already, and the runtime keeps its streams in one "
                 "place. Attach one StreamStore."
@@ -141,15 +142,6 @@ class StreamStore(Construct):
         if self.table.encryption_key is not None:
             self.table.encryption_key.grant(grantee, *_KEY_ACTIONS)
         return grant
-
-
-def _variables_of(resource: lambda_.CfnFunction) -> dict[str, Any]:
-    """The variables as they will be written. `resource.environment` is empty in Python: jsii takes what is rendered later for a struct."""
-    inspector = TreeInspector()
-    resource.inspect(inspector)
-    properties = inspector.attributes["aws:cdk:cloudformation:props"]
-    environment = Stack.of(resource).resolve(properties.get("environment")) or {}
-    return dict(environment.get("variables") or {})
 
 
 def _check_retention(retention: Duration) -> None:

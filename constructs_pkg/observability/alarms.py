@@ -8,6 +8,8 @@ from aws_cdk import Duration, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from constructs_pkg.defaults import StreamingDefaults, first_given
+
 from .facts import FunctionFacts
 from .log_metrics import StreamLogMetrics
 from .metrics import StreamMetrics
@@ -68,7 +70,7 @@ class StreamAlarms(Construct):
         memory_size: int | None = None,
         reserved_concurrent_executions: int | None = None,
         log_group: logs.ILogGroup | None = None,
-        actions: Sequence[cloudwatch.IAlarmAction] = (),
+        actions: Sequence[cloudwatch.IAlarmAction] | None = None,
         paging_actions: Sequence[cloudwatch.IAlarmAction] | None = None,
     ) -> None:
         """Makes the alarms.
@@ -77,7 +79,7 @@ class StreamAlarms(Construct):
             alias: The alias to watch, made here or imported.
             url: The Function URL on it. Default: whichever it has; the alarms on URL metrics are made all the same, and on an
                 alias without a URL their thresholds `url_4xx_percent=None, url_5xx_percent=None` leave them out.
-            thresholds: When each rings. Default: `AlarmThresholds()`.
+            thresholds: When each rings. Default: those of `StreamingDefaults`, else `AlarmThresholds()`.
             provisioned: Whether the alias has provisioned environments; without, there is nothing to spill over from.
                 Default: True.
             timeout: The function's timeout. Default: read from a function of this app as it is configured by now; of an
@@ -86,7 +88,8 @@ class StreamAlarms(Construct):
             reserved_concurrent_executions: The function's reserved concurrency. Default: read, as `timeout` is.
             log_group: Where the function logs, and it alone. Default: read, as `timeout` is, where the function writes JSON
                 logs at system log level DEBUG into a log group chosen in this app.
-            actions: What each alarm does when it rings and when it is over, such as `SnsAction(topic)`. Default: nothing.
+            actions: What each alarm does when it rings and when it is over, such as `SnsAction(topic)`. Default: what
+                `StreamingDefaults` say, else nothing.
             paging_actions: What a person is woken by: makes one composite alarm over those that callers feel (5xx, errors,
                 throttles, time to first byte, truncation) with these actions; an empty list makes it without any. Default:
                 no composite alarm, which some local AWS endpoints refuse.
@@ -99,13 +102,14 @@ class StreamAlarms(Construct):
         if url is not None:
             _refuse_other_alias(alias, url)
         self.alias = alias
-        self.thresholds = thresholds or AlarmThresholds()
+        defaults = StreamingDefaults.of(self)
+        self.thresholds = thresholds or defaults.alarms or AlarmThresholds()
         self.facts = FunctionFacts.of(alias).corrected(
             timeout=timeout, memory_size=memory_size, reserved_concurrent_executions=reserved_concurrent_executions
         )
         self.log_metrics = self._log_metrics(log_group)
         self.all: list[cloudwatch.Alarm] = []
-        self._actions = tuple(actions)
+        self._actions = tuple(first_given(actions, defaults.alarm_actions, default=()))
         self._metrics = StreamMetrics(alias, period=Duration.minutes(5))
         self._watch_answers()
         self._watch_streams()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aws_cdk import CfnOutput, CfnParameter, Duration, Environment, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -19,8 +20,11 @@ from constructs_pkg import (
     AlarmThresholds,
     ProvisionedConcurrency,
     StreamingCode,
+    StreamingDefaults,
     StreamingFunction,
     StreamLimits,
+    StreamStore,
+    TrafficShift,
 )
 from constructs_pkg import runtime_layer as runtime_layer_module
 from tests.constructs.reading import only
@@ -310,3 +314,72 @@ def test_another_stack_can_use_its_url_and_its_grant(make_stack: Callable[..., S
     [policy] = policies.values()
     actions = {statement["Action"] for statement in policy["Properties"]["PolicyDocument"]["Statement"]}
     assert actions == {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
+
+
+def test_snap_start_is_the_other_way_to_short_cold_starts(stack: Stack, entry: Path) -> None:
+    build(stack, entry, snap_start=True)
+    Template.from_stack(stack).has_resource_properties("AWS::Lambda::Function", {"SnapStart": {"ApplyOn": "PublishedVersions"}})
+
+
+@pytest.mark.parametrize(
+    ("runtime", "parameters", "code"),
+    [
+        (lambda_.Runtime.PYTHON_3_13, {"concurrency": ProvisionedConcurrency.fixed(1)}, "PC_WITH_SNAPSTART"),
+        (lambda_.Runtime.PYTHON_3_11, {}, "SNAPSTART_RUNTIME"),
+    ],
+)
+def test_snap_start_is_refused_where_lambda_does_not_offer_it(
+    runtime: lambda_.Runtime, parameters: dict[str, Any], code: str, make_stack: Callable[..., Stack], entry: Path
+) -> None:
+    with pytest.raises(ValueError, match=f"^{code}: "):
+        StreamingFunction(make_stack(), "Chat", code=StreamingCode.python(entry, runtime=runtime), snap_start=True, **parameters)
+
+
+def test_a_rollout_shifts_traffic_and_is_rolled_back_by_what_callers_feel(stack: Stack, entry: Path) -> None:
+    function = build(stack, entry, rollout=TrafficShift.canary())
+    _, group = only(Template.from_stack(stack).find_resources("AWS::CodeDeploy::DeploymentGroup"))
+    watched = [stack.resolve(alarm.alarm_name) for alarm in function.alarms.felt]
+    assert [alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]] == watched
+    assert function.rollout is not None
+
+
+def test_a_stream_store_gives_the_function_the_table_and_rights_on_it(stack: Stack, entry: Path) -> None:
+    build(stack, entry, stream_store=StreamStore(stack, "Store"))
+    template = Template.from_stack(stack)
+    table_id, _ = only(template.find_resources("AWS::DynamoDB::Table"))
+    _, function = only(template.find_resources("AWS::Lambda::Function"))
+    assert function["Environment"]["Variables"]["STREAM_STORE_TABLE"] == {"Ref": table_id}
+
+
+def test_a_store_beside_code_that_does_not_run_our_runtime_is_refused(make_stack: Callable[..., Stack], tmp_path: Path) -> None:
+    stack = make_stack()
+    (tmp_path / "node").mkdir()
+    (tmp_path / "node" / "index.mjs").write_text("export const handler = awslambda.streamifyResponse(async (e, s) => s.end())\n")
+    with pytest.raises(ValueError, match="^STORE_WITHOUT_RUNTIME: "):
+        StreamingFunction(stack, "Node", code=StreamingCode.nodejs(tmp_path / "node"), stream_store=StreamStore(stack, "Store"))
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_dashboard_of_its_own_or_an_existing_one(own: bool, stack: Stack, entry: Path) -> None:
+    existing = None if own else cloudwatch.Dashboard(stack, "Existing")
+    function = build(stack, entry, dashboard=True if existing is None else existing)
+    assert function.dashboard is not None
+    Template.from_stack(stack).resource_count_is("AWS::CloudWatch::Dashboard", 1)
+
+
+def test_an_organisations_defaults_fill_in_what_is_left_out_and_parameters_come_first(stack: Stack, entry: Path) -> None:
+    StreamingDefaults.set(
+        stack,
+        memory_size=2048,
+        timeout=Duration.minutes(2),
+        architecture=lambda_.Architecture.X86_64,
+        log_group_retention=logs.RetentionDays.ONE_YEAR,
+        alarms=AlarmThresholds.disabled(),
+    )
+    function = build(stack, entry, memory_size=512)
+    template = Template.from_stack(stack)
+    _, found = only(template.find_resources("AWS::Lambda::Function"))
+    assert (found["MemorySize"], found["Timeout"], found["Architectures"]) == (512, 120, ["x86_64"])
+    _, group = only(template.find_resources("AWS::Logs::LogGroup"))
+    assert group["RetentionInDays"] == 365
+    assert function.alarms.all == []
