@@ -54,11 +54,11 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return interpreter
 
 
-def test_the_wheel_holds_the_layer_with_its_run_bit_and_the_typed_packages(wheel: Path) -> None:
+def test_the_wheel_holds_the_layer_with_its_run_bits_and_the_typed_packages(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-        wrapper = archive.getinfo("constructs_pkg/runtime/streaming-wrapper")
-    assert (wrapper.external_attr >> 16) & 0o100
+        programs = [archive.getinfo(f"constructs_pkg/runtime/{name}") for name in ("streaming-wrapper", "bootstrap")]
+    assert all((program.external_attr >> 16) & 0o100 for program in programs)
     assert {
         "constructs_pkg/py.typed",
         "constructs_pkg/runtime/python/streaming_runtime/__main__.py",
