@@ -237,8 +237,8 @@ class BrowserIdentity(Construct):
 def _check_password_length(length: int) -> None:
     if not Token.is_unresolved(length) and not _SHORTEST_PASSWORD <= length <= _LONGEST_PASSWORD:
         raise ValueError(
-            f"PASSWORD_LENGTH: password_length is {length!r}; it takes {_SHORTEST_PASSWORD} to {_LONGEST_PASSWORD}. Cognito itself would "
-            "take 6, which is guessed in hours."
+            f"PASSWORD_LENGTH: password_length is {length!r}; it takes {_SHORTEST_PASSWORD} to {_LONGEST_PASSWORD}. Choose a length "
+            "within that range; Cognito itself would take 6."
         )
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aws_cdk import Acknowledgment, App, Duration, Environment, Stack, Validations
@@ -26,6 +25,9 @@ from constructs_pkg.rest_route import RestRoute
 from constructs_pkg.web_acl import WebAcl
 
 from .conftest import FLAGS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ORIGIN = "https://app.example.com"
 
