@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from aws_cdk import Stack
-from constructs import IConstruct
 
 from ._checks import Rule
 from ._checks._rule import Found
@@ -13,6 +12,8 @@ from .defaults import StreamingDefaults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from constructs import IConstruct
 
     from ._checks import StreamingApp
     from ._checks.model import Function

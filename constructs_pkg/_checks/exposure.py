@@ -38,7 +38,7 @@ def public_url(app: StreamingApp) -> Iterator[Found]:
 def any_origin_with_credentials(app: StreamingApp) -> Iterator[Found]:
     """Browsers refuse the pair, and it would hand the caller's session to any page."""
     for resource in app.assembly.of_type("AWS::Lambda::Url"):
-        if app.flag(resource, "Cors", "AllowCredentials") and "*" in (app.value(resource, "Cors", "AllowOrigins") or []):
+        if app.flag(resource, "Cors", "AllowCredentials") and "*" in app.texts(resource, "Cors", "AllowOrigins"):
             yield Found(
                 resource,
                 "CORS allows credentials from every origin (*): browsers refuse such an answer, and it would hand sessions to any page",

@@ -90,7 +90,7 @@ def _of_identities(app: StreamingApp) -> Iterator[Grant]:
         for index, statement in document.statements:
             if not isinstance(statement, dict) or statement.get("Effect") != "Allow" or "Action" not in statement:
                 continue
-            via_url = _via_url(statement.get("Condition") or {})
+            via_url = _via_url(statement.get("Condition"))
             for principal in document.principals:
                 for on in _texts(statement.get("Resource", "*")):
                     location = f"{document.location}.Statement.{index}"
@@ -158,8 +158,8 @@ def _arn(app: StreamingApp, principal: Resource) -> str:
     return app.attribute(principal, "Arn") or principal.path
 
 
-def _via_url(condition: dict[str, Any]) -> bool | None:
-    for operator, keys in condition.items():
+def _via_url(condition: Any) -> bool | None:
+    for operator, keys in condition.items() if isinstance(condition, dict) else ():
         for key, value in keys.items() if isinstance(keys, dict) else ():
             if key.lower() == "lambda:invokedviafunctionurl" and operator.lower().startswith(("bool", "stringequals")):
                 return is_true(value[0] if isinstance(value, list) and value else value)

@@ -89,14 +89,14 @@ class Origin:
     @property
     def read_timeout_seconds(self) -> float:
         """Longest silence that CloudFront accepts."""
-        custom = self.settings.get("CustomOriginConfig") or {}
-        return float(custom.get("OriginReadTimeout", DEFAULT_READ_TIMEOUT_SECONDS))
+        custom = self.settings.get("CustomOriginConfig")
+        seconds = _number(custom.get("OriginReadTimeout")) if isinstance(custom, dict) else None
+        return DEFAULT_READ_TIMEOUT_SECONDS if seconds is None else seconds
 
     @property
     def completion_timeout_seconds(self) -> float | None:
         """Longest response that CloudFront accepts; None without a limit."""
-        seconds = self.settings.get("ResponseCompletionTimeout")
-        return None if seconds is None else float(seconds)
+        return _number(self.settings.get("ResponseCompletionTimeout"))
 
 
 class StreamingApp:
@@ -122,12 +122,7 @@ class StreamingApp:
 
     def number(self, resource: Resource, *path: str, default: float | None = None) -> float | None:
         """A property that is a number; None where there is none or it cannot be known."""
-        found = self._value(resource, *path, default=default)
-        try:
-            return None if found is _UNKNOWN or found is None else float(found)
-        except (TypeError, ValueError):
-            self.unread[f"{resource.path}: {'.'.join(path)} is {found!r}, not a number"] = None
-            return None
+        return _number(self.value(resource, *path, default=default))
 
     def flag(self, resource: Resource, *path: str) -> bool:
         """A property that is true or false; false where it cannot be known."""
@@ -142,6 +137,17 @@ class StreamingApp:
             whole = self.value(resource, *path, default=[])
             return list(enumerate(whole)) if isinstance(whole, list) else []
         return [(index, found) for index, item in enumerate(raw) if (found := self.resolved(resource, item)) is not None]
+
+    def mappings(self, resource: Resource, *path: str) -> list[tuple[int, dict[str, Any]]]:
+        """The members of a list that are objects, with their index."""
+        return [(index, item) for index, item in self.items(resource, *path) if isinstance(item, dict)]
+
+    def texts(self, resource: Resource, *path: str) -> list[str]:
+        """The members of a list as text; a single text counts as a list of one."""
+        found = self.value(resource, *path)
+        if found is None:
+            return []
+        return [str(item) for item in found] if isinstance(found, list) else [str(found)]
 
     def variable(self, function: Function, name: str) -> str | None:
         """An environment variable; None where it is not set or not known."""
@@ -238,7 +244,7 @@ class StreamingApp:
         addresses = self._addresses()
         found = []
         for resource in self.assembly.of_type("AWS::CloudFront::Distribution"):
-            for index, settings in self.items(resource, "DistributionConfig", "Origins"):
+            for index, settings in self.mappings(resource, "DistributionConfig", "Origins"):
                 behind = tuple(endpoint for endpoint in addresses.get(str(settings.get("DomainName")), ()) if endpoint.streams)
                 if behind:
                     found.append(Origin(resource, index, settings, behind))
@@ -296,6 +302,14 @@ class StreamingApp:
                 host = f"{self.value(resource, 'RestApiId')}.execute-api.{resource.stack.region}.{suffix}"
             found.setdefault(host, []).append(endpoint)
         return found
+
+
+def _number(value: Any) -> float | None:
+    """CloudFormation takes numbers as text too; None for what is none."""
+    try:
+        return None if value is None or isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def is_true(value: Any) -> bool:

@@ -26,7 +26,7 @@ def rest_buffers(app: StreamingApp) -> Iterator[Found]:
         for stage in app.assembly.of_type("AWS::ApiGateway::Stage"):
             if app.value(stage, "RestApiId") != app.ref(api):
                 continue
-            settings = [setting for _, setting in app.items(stage, "MethodSettings")]
+            settings = [setting for _, setting in app.mappings(stage, "MethodSettings")]
             if app.flag(stage, "CacheClusterEnabled") or any(is_true(setting.get("CachingEnabled")) for setting in settings):
                 yield _found(stage, "a cache", "CacheClusterEnabled")
 

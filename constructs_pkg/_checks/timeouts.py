@@ -187,8 +187,8 @@ def _endpoint_type(app: StreamingApp, method: Resource) -> str:
     api = app.rest_api(method)
     if api is None:
         return ""
-    types = app.value(api, "EndpointConfiguration", "Types", default=["EDGE"]) or [""]
-    return str(types[0])
+    types = app.texts(api, "EndpointConfiguration", "Types")
+    return types[0] if types else "EDGE" if api.raw.get("EndpointConfiguration") is None else ""
 
 
 def _integration_seconds(app: StreamingApp, method: Resource) -> float | None:

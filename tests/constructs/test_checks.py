@@ -8,23 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aws_cdk import Acknowledgment, App, Duration, Environment, Stack, Stage, Validations
+from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
-from constructs_pkg import StreamingCode, StreamingFunction
-from constructs_pkg._checks import CODES, check
+from constructs_pkg import ProvisionedConcurrency, StreamingCode, StreamingFunction
+from constructs_pkg._checks import CODES, StreamingApp, check
 from constructs_pkg._checks._rule import Found, rule
 from constructs_pkg.assembly import CloudAssembly
 from constructs_pkg.checks import StreamingChecks
 from constructs_pkg.defaults import StreamingDefaults
+from constructs_pkg.distribution import StreamingDistribution
+from constructs_pkg.rest_api import StreamingRestApi
 from stacks.chat.stack import ChatStack
 
 from .conftest import FLAGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from constructs import Construct
 
@@ -33,7 +36,10 @@ NODE = "exports.handler = awslambda.streamifyResponse(async () => {})"
 
 def make_app(outdir: Path, *, flags: dict[str, Any] | None = None, checks: StreamingChecks | None = None) -> App:
     app = App(
-        builtin_cloud_formation_validation=False, tree_metadata=False, context=FLAGS if flags is None else flags, outdir=str(outdir)
+        builtin_cloud_formation_validation=False,
+        tree_metadata=False,
+        context=FLAGS if flags is None else flags,
+        outdir=str(outdir),
     )
     Validations.of(app).add_plugins(checks or StreamingChecks())
     return app
@@ -50,9 +56,7 @@ def function(scope: Construct, code: str = NODE, **properties: Any) -> lambda_.F
 
 
 def public_url(function: lambda_.Function) -> lambda_.FunctionUrl:
-    return function.add_function_url(
-        auth_type=lambda_.FunctionUrlAuthType.NONE, invoke_mode=lambda_.InvokeMode.RESPONSE_STREAM
-    )
+    return function.add_function_url(auth_type=lambda_.FunctionUrlAuthType.NONE, invoke_mode=lambda_.InvokeMode.RESPONSE_STREAM)
 
 
 def report(app: App) -> list[dict[str, Any]]:
@@ -89,6 +93,49 @@ def test_the_chat_stack_has_no_finding(flags: dict[str, Any], region: str | None
     found = check(CloudAssembly.load(tmp_path / "cdk.out"))
     assert found.findings == ()
     assert found.unread == ()
+
+
+@pytest.fixture
+def whole(tmp_path: Path, entry: Path, flags: dict[str, Any]) -> tuple[App, StreamingFunction, StreamingDistribution]:
+    """An app with everything of ours that stands on a path to a function."""
+    app = make_app(tmp_path / "cdk.out", flags=flags)
+    stack = Stack(app, "App", env=Environment(account="123456789012", region="us-east-1"))
+    concurrency = ProvisionedConcurrency.tracking(min_capacity=2, max_capacity=20)
+    chat = StreamingFunction(
+        stack, "Chat", code=StreamingCode.python(entry), concurrency=concurrency, reserved_concurrent_executions=50
+    )
+    distribution = StreamingDistribution(stack, "Cdn", url=chat.url)
+    StreamingRestApi(stack, "Rest", alias=chat.alias)
+    chat.grant_invoke_url(iam.ServicePrincipal("events.amazonaws.com"), source_account="123456789012")
+    chat.grant_invoke_url(iam.OrganizationPrincipal("o-1234567890"))
+    return app, chat, distribution
+
+
+def test_constructs_of_ours_together_have_no_finding(
+    whole: tuple[App, StreamingFunction, StreamingDistribution], tmp_path: Path
+) -> None:
+    whole[0].synth()
+    seen = StreamingApp(CloudAssembly.load(tmp_path / "cdk.out"))
+    assert len(seen.origins) == 1
+    assert [endpoint.is_url for endpoint in seen.endpoints if endpoint.streams].count(False) >= 1
+    assert [alias.is_warm for alias in seen.aliases] == [True]
+    assert check(seen.assembly).findings == ()
+    assert seen.unread == {}
+
+
+def test_what_an_escape_hatch_breaks_is_found(whole: tuple[App, StreamingFunction, StreamingDistribution]) -> None:
+    app, chat, distribution = whole
+    resource = distribution.distribution.node.default_child
+    assert isinstance(resource, cloudfront.CfnDistribution)
+    path = "DistributionConfig.Origins.0.CustomOriginConfig.OriginReadTimeout"
+    resource.add_property_override(path, 15)
+    url = chat.url.function_url.node.default_child
+    assert isinstance(url, lambda_.CfnUrl)
+    url.qualifier = None
+    with pytest.raises(RuntimeError) as failure:
+        app.synth()
+    assert {violation["ruleName"] for violation in report(app)} == {"HEARTBEAT_TOO_SLOW", "ENDPOINT_MISSES_WARM_ALIAS"}
+    assert "and App/Cdn/Distribution with it" in str(failure.value)
 
 
 def test_what_is_only_doubtful_is_reported_and_fails_nothing(app: App) -> None:
