@@ -76,7 +76,7 @@ class Uv:
             _run(
                 [
                     *self._command,
-                    *("pip", "install", "--quiet", "--no-progress", "--no-config", "--link-mode", "copy"),
+                    *("pip", "install", "--quiet", "--no-progress", "--link-mode", "copy"),
                     *("--python-platform", platform, "--python-version", target.python, "--only-binary", ":all:"),
                     *("--target", str(folder)),
                     *options,
