@@ -239,9 +239,9 @@ def test_two_functions_on_one_log_group_are_warned_of(stack: Stack) -> None:
     StreamLogMetrics.shared(plain(stack, log_group=group), group)
     other = lambda_.Function.from_function_arn(stack, "Other", EXISTING.rsplit(":", 1)[0])
     StreamLogMetrics.shared(other, group)
-    [warning] = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("shares the log group"))
-    assert "streaming-lambda:log-group-shared" in warning.entry.data
-    assert "TestStack/Plain" in warning.entry.data
+    # has_warning, not find_warning: what that returns is of a jsii module that not every import of CDK has loaded.
+    said = Match.string_like_regexp("TestStack/Plain.*\\[ack: streaming-lambda:log-group-shared\\]")
+    Annotations.from_stack(stack).has_warning("*", said)
 
 
 def test_the_page_tells_the_names_that_the_code_uses() -> None:

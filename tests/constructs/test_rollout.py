@@ -197,8 +197,9 @@ def test_a_shift_that_is_over_before_an_alarm_can_ring_is_warned_of(
 ) -> None:
     stack = make_stack()
     CanaryRollout(stack, "Rollout", alias=make_alias(stack), alarms=[make_alarm(stack)], shift=shift)
-    found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("the stream alarms judge 5 minutes"))
-    assert bool(found) is warned
+    annotations, said = Annotations.from_stack(stack), Match.string_like_regexp("the stream alarms judge 5 minutes")
+    # Not find_warning: what that returns is of a jsii module that not every import of CDK has loaded.
+    (annotations.has_warning if warned else annotations.has_no_warning)("*", said)
 
 
 # What it refuses
