@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .browser_identity import BrowserIdentity
+    from .checks import StreamingChecks
     from .code import StreamingCode
     from .concurrency import ProvisionedConcurrency, WarmHours
     from .defaults import StreamingDefaults
@@ -43,6 +44,7 @@ __all__ = [
     "StreamLogMetrics",
     "StreamMetrics",
     "StreamStore",
+    "StreamingChecks",
     "StreamingCode",
     "StreamingDashboard",
     "StreamingDefaults",
@@ -68,6 +70,7 @@ _MODULES = {
     "StreamLogMetrics": ".observability.log_metrics",
     "StreamMetrics": ".observability.metrics",
     "StreamStore": ".stream_store",
+    "StreamingChecks": ".checks",
     "StreamingCode": ".code",
     "StreamingDashboard": ".observability.dashboard",
     "StreamingDefaults": ".defaults",

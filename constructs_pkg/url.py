@@ -59,6 +59,11 @@ class StreamingUrl(Construct):
             cors=cors,
             invoke_mode=lambda_.InvokeMode.RESPONSE_STREAM,
         )
+        if auth_type == lambda_.FunctionUrlAuthType.NONE:
+            # StreamingChecks finds every public URL that nobody asked for.
+            cast("lambda_.CfnUrl", self.function_url.node.default_child).add_metadata(
+                "streaming-lambda:public-url", "asked for by auth_type"
+            )
         self.url = self.function_url.url
 
     def grant_invoke_url(

@@ -32,7 +32,7 @@ def examples() -> list[object]:
 def test_the_example_synthesizes(example: str, make_stack: Callable[..., Stack], entry: Path) -> None:
     stack = make_stack(env=Environment(account="123456789012", region="us-east-1"))
     exec(compile(example, "example", "exec"), {"stack": stack, "entry": entry, "__name__": "example"})
-    assert Template.from_stack(stack).to_json()["Resources"]
+    Template.from_stack(stack)  # raises where it does not
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -161,6 +161,9 @@ def test_a_public_url_is_open_with_both_permissions_when_asked_for(stack: Stack)
     found = permissions(stack)
     assert {permission["Action"] for permission in found} == BOTH
     assert {permission["Principal"] for permission in found} == {"*"}
+    Template.from_stack(stack).has_resource(
+        "AWS::Lambda::Url", {"Metadata": {"streaming-lambda:public-url": "asked for by auth_type"}}
+    )
 
 
 def test_latest_is_refused(make_stack: Callable[..., Stack]) -> None:
