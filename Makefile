@@ -53,7 +53,7 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 	@echo "Setting up .venv (the first time only; about 400 MB: CDK, Node, a small language model)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "  installing the resolver"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt uv 2>&1 | grep -v '^WARNING: Location' || true
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt uv
 	@echo "  installing requirements.txt"
 	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --requirement requirements.txt
 	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --editable .
