@@ -16,6 +16,7 @@ from constructs_pkg.assembly import AssemblyError
 from constructs_pkg.emulator.app_command import AppFailed, read_cdk_json, synthesize
 from constructs_pkg.emulator.console import describe, log_line
 from constructs_pkg.emulator.emulator import Emulator, NothingToRun
+from constructs_pkg.emulator.endpoints import parse_endpoint
 from constructs_pkg.emulator.http_server import PortInUse
 from constructs_pkg.emulator.models import ModelUnavailable
 
@@ -57,6 +58,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--parameter", action="append", default=[], type=_parameter, metavar="NAME=VALUE", help="value of a template parameter"
     )
+    parser.add_argument(
+        "--endpoint-url",
+        action="append",
+        default=[],
+        type=_endpoint,
+        metavar="[SERVICE=]URL",
+        help="where functions find an AWS service that is not emulated here, such as dynamodb=http://127.0.0.1:8000; without SERVICE= "
+        "every such service (default: AWS itself)",
+    )
     parser.add_argument("--json", action="store_true", help="print one line of JSON once everything is ready")
 
 
@@ -71,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
                 model=args.model,
                 port=args.port,
                 parameters=dict(args.parameter),
+                endpoints=dict(args.endpoint_url),
                 disposable=[assembly] if made else [],
                 log=log_line,
             )
@@ -171,6 +182,13 @@ def _port(text: str) -> int:
     if not text.isdecimal() or not 0 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port; allowed: 0 to 65535")
     return int(text)
+
+
+def _endpoint(text: str) -> tuple[str, str]:
+    try:
+        return parse_endpoint(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _parameter(text: str) -> tuple[str, str]:

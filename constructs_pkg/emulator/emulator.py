@@ -12,6 +12,7 @@ from constructs_pkg.emulator.bedrock_api import BedrockApi
 from constructs_pkg.emulator.cache import cache_folder
 from constructs_pkg.emulator.concurrency import ACCOUNT_CONCURRENCY, AccountConcurrency, FunctionConcurrency
 from constructs_pkg.emulator.dependencies import resolve_dependencies
+from constructs_pkg.emulator.endpoints import endpoint_variables
 from constructs_pkg.emulator.environment import INIT_SECONDS, Environment, Plan
 from constructs_pkg.emulator.folders import CodeUnusable, is_executable, lay_out, make_runtime_folder
 from constructs_pkg.emulator.function_url import FunctionUrlFront
@@ -62,6 +63,7 @@ class Emulator:
         parameters: Mapping[str, str] | None = None,
         account_concurrency: int = ACCOUNT_CONCURRENCY,
         init_seconds: float = INIT_SECONDS,
+        endpoints: Mapping[str, str] | None = None,
         disposable: Sequence[Path] = (),
         log: Callable[[str], None] | None = None,
     ) -> None:
@@ -75,6 +77,8 @@ class Emulator:
             parameters: Values of template parameters, see CloudAssembly.load.
             account_concurrency: Concurrent executions of the whole account.
             init_seconds: Longest init phase of an on-demand environment.
+            endpoints: URLs by AWS service, such as `{"dynamodb": "http://127.0.0.1:8000"}`, at which functions find what is not emulated
+                here; the key "" stands for every service that has none of its own. Default: AWS's own.
             disposable: Folders to be removed at the end, however it comes: an assembly made for this run alone.
             log: Takes log lines, without their ends. Default: they are dropped.
 
@@ -87,6 +91,7 @@ class Emulator:
         self._log = log if log is not None else _drop
         self._first_port = port
         self._init_seconds = init_seconds
+        self._endpoints = endpoint_variables(endpoints or {})
         self._disposable = tuple(disposable)
         self._model, self._model_required = _choose_model(model, self.assembly)
         self._supervisor = Supervisor(on_lost=self._on_supervisor_lost)
@@ -316,7 +321,8 @@ class Emulator:
                 "AWS_SECRET_ACCESS_KEY": role.credentials.secret_access_key,
                 "AWS_SESSION_TOKEN": role.credentials.session_token or "",
             }
-        return Surroundings(credentials=credentials, endpoints={"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self._bedrock.address})
+        emulated = {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self._bedrock.address, "AWS_ENDPOINT_URL_LAMBDA": self._lambda.address}
+        return Surroundings(credentials=credentials, endpoints={**emulated, **self._endpoints})
 
     def _broken(self, function: Function, reason: str) -> FunctionService:
         self._log(f"[{function.name}] broken: {reason}")
