@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .defaults import StreamingDefaults
     from .distribution import StreamingDistribution
     from .function import StreamingFunction
+    from .imported_function import ImportedStreamingFunction
     from .limits import StreamLimits
     from .model_access import BedrockModelAccess
     from .observability.alarms import StreamAlarms
@@ -37,6 +38,7 @@ __all__ = [
     "BedrockModelAccess",
     "BrowserIdentity",
     "CanaryRollout",
+    "ImportedStreamingFunction",
     "ProvisionedConcurrency",
     "RestRoute",
     "StreamAlarms",
@@ -63,6 +65,7 @@ _MODULES = {
     "BedrockModelAccess": ".model_access",
     "BrowserIdentity": ".browser_identity",
     "CanaryRollout": ".rollout",
+    "ImportedStreamingFunction": ".imported_function",
     "ProvisionedConcurrency": ".concurrency",
     "RestRoute": ".rest_route",
     "StreamAlarms": ".observability.alarms",

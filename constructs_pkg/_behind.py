@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aws_cdk import Annotations, Token
 from aws_cdk import aws_lambda as lambda_
@@ -11,16 +11,29 @@ if TYPE_CHECKING:
     from constructs import Construct
 
 _HEARTBEAT: Final = "streaming-lambda:heartbeat-seconds"
+_FACTS: Final = "streaming-lambda:imported-function"
 
 
 def timeout_seconds(alias: lambda_.IAlias) -> float | None:
-    """The function's timeout in seconds; None for an imported function, or where the number is a token."""
+    """The function's timeout in seconds; None where an import does not say it, or where the number is a token."""
     resource = _resource(alias)
     if resource is None:
-        return None
+        milliseconds: float | None = noted_facts(alias).get("timeout_ms")
+        return None if milliseconds is None else milliseconds / 1000
     # CloudFormation's own default, https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-function.html
     seconds = 3 if resource.timeout is None else resource.timeout
     return None if Token.is_unresolved(seconds) else seconds
+
+
+def remember_facts(function: lambda_.IFunction, **facts: float | str | bool | None) -> None:
+    """Notes on an imported function what its importer knows of it: fields of `FunctionFacts`, None for what is not known."""
+    function.node.add_metadata(_FACTS, {name: value for name, value in facts.items() if value is not None})
+
+
+def noted_facts(alias: lambda_.IAlias) -> dict[str, Any]:
+    """What `remember_facts` noted on the alias's function."""
+    noted = [entry.data for entry in alias.version.lambda_.node.metadata if entry.type == _FACTS]
+    return dict(noted[-1]) if noted else {}
 
 
 def remember_heartbeat(function: lambda_.IFunction, seconds: int) -> None:

@@ -244,8 +244,7 @@ def _check_password_length(length: int) -> None:
 
 def _doubt_cors(scope: Construct, url: StreamingUrl) -> None:
     resource = url.function_url.node.default_child
-    assert isinstance(resource, lambda_.CfnUrl)
-    if resource.cors is None:
+    if isinstance(resource, lambda_.CfnUrl) and resource.cors is None:  # of an imported URL it is not known
         Annotations.of(scope).add_warning_v2(
             "streaming-lambda:browser-without-cors",
             f"{url.node.path} allows no other origin, so a page from elsewhere cannot read its answers. Give the URL "

@@ -331,10 +331,8 @@ def _require_iam(url: StreamingUrl) -> None:
 
 def _require_same_environment(scope: Construct, alias: lambda_.IAlias) -> None:
     stack = Stack.of(scope)
-    for what, mine, its in (
-        ("region", stack.region, alias.env.region),
-        ("account", stack.account, alias.env.account),
-    ):
+    there = alias.version.lambda_.env  # of an imported alias CDK says the importing stack's own
+    for what, mine, its in (("region", stack.region, there.region), ("account", stack.account, there.account)):
         if not Token.is_unresolved(mine) and not Token.is_unresolved(its) and mine != its:
             raise ValueError(
                 f"DISTRIBUTION_ELSEWHERE: the function is in {what} {its}, this stack in {mine}. The function's permission for CloudFront "

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from .code import BoundCode, StreamingCode
     from .concurrency import ProvisionedConcurrency
+    from .imported_function import ImportedStreamingFunction
     from .observability.dashboard import StreamingDashboard
     from .observability.thresholds import AlarmThresholds
     from .rollout import CanaryRollout, TrafficShift
@@ -189,6 +190,63 @@ class StreamingFunction(Construct):
         )
         self.rollout = None if rollout is None else self._roll_out(rollout)
         self.dashboard = self._show(dashboard) if dashboard is not False else None
+
+    @staticmethod
+    def from_attributes(
+        scope: Construct,
+        id: str,
+        *,
+        function_arn: str,
+        url: str,
+        alias_name: str = _ALIAS,
+        auth_type: lambda_.FunctionUrlAuthType = lambda_.FunctionUrlAuthType.AWS_IAM,
+        role: iam.IRole | None = None,
+        timeout: Duration | None = None,
+        memory_size: int | None = None,
+        reserved_concurrent_executions: int | None = None,
+        limits: StreamLimits | None = None,
+        log_group: logs.ILogGroup | None = None,
+    ) -> ImportedStreamingFunction:
+        """Imports a streaming function that another app made, to grant on it, to front it and to watch it. Makes no resource.
+
+        What is not told here is not known: alarms that would need it are left out.
+
+        Args:
+            scope: Where it stands in the tree.
+            id: Its name there.
+            function_arn: The function's ARN, without version or alias.
+            url: The address of its Function URL, `https://<id>.lambda-url.<region>.on.aws/`.
+            alias_name: The alias that the URL is on. Default: "live".
+            auth_type: Of the URL. Default: AWS_IAM.
+            role: Its execution role, so that `bucket.grant_read(fn)` works. Default: not known.
+            timeout: Its timeout, for the duration alarm and for the checks of what is put in front. Default: not known.
+            memory_size: In MB, for the daily cost. Default: not known.
+            reserved_concurrent_executions: For the alarm near it. Default: not known, or none.
+            limits: As it was made with; of these, the fronts look at the heartbeat. Default: not known, and they warn.
+            log_group: Its log group, where the app that made it put no metric filters on it (`AlarmThresholds.disabled()`
+                and no dashboard): they are then made here. Default: that app has made them, as `StreamingFunction` does, and
+                a second set would count each stream twice.
+
+        Raises:
+            ValueError: `IMPORT_ARN` for an ARN that is not a function's, or carries a version or alias; `IMPORT_ALIAS` for
+                `$LATEST` or a version; `URL_MALFORMED` for an address that is not a Function URL's.
+        """
+        from .imported_function import ImportedStreamingFunction  # loaded by those alone who import a function
+
+        return ImportedStreamingFunction(
+            scope,
+            id,
+            function_arn=function_arn,
+            url=url,
+            alias_name=alias_name,
+            auth_type=auth_type,
+            role=role,
+            timeout=timeout,
+            memory_size=memory_size,
+            reserved_concurrent_executions=reserved_concurrent_executions,
+            limits=limits,
+            log_group=log_group,
+        )
 
     def _teach_to_stream(self, bound: BoundCode, stream_store: StreamStore | None) -> None:
         if bound.needs_runtime_layer:

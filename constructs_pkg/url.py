@@ -17,7 +17,7 @@ class StreamingUrl(Construct):
     the alias, so an alias is what it takes.
 
     Attributes:
-        function_url: The L2 `FunctionUrl`.
+        function_url: The L2 `FunctionUrl`; of an imported URL an `IFunctionUrl` that makes nothing.
         alias: The alias that the URL calls.
         url: The address, `https://<id>.lambda-url.<region>.on.aws/` (known at deployment).
         auth_type: `AWS_IAM` or `NONE`.
@@ -51,7 +51,8 @@ class StreamingUrl(Construct):
             _refuse_any_origin_with_credentials(cors)
         self.alias = alias
         self.auth_type = auth_type
-        self.function_url = lambda_.FunctionUrl(
+        self._grants_on: lambda_.IFunction = alias
+        made = lambda_.FunctionUrl(
             self,
             "Url",
             function=alias,
@@ -59,12 +60,36 @@ class StreamingUrl(Construct):
             cors=cors,
             invoke_mode=lambda_.InvokeMode.RESPONSE_STREAM,
         )
+        self.function_url: lambda_.IFunctionUrl = made
         if auth_type == lambda_.FunctionUrlAuthType.NONE:
             # StreamingChecks finds every public URL that nobody asked for.
-            cast("lambda_.CfnUrl", self.function_url.node.default_child).add_metadata(
-                "streaming-lambda:public-url", "asked for by auth_type"
-            )
-        self.url = self.function_url.url
+            cast("lambda_.CfnUrl", made.node.default_child).add_metadata("streaming-lambda:public-url", "asked for by auth_type")
+        self.url = made.url
+
+    @staticmethod
+    def from_attributes(
+        scope: Construct,
+        id: str,
+        *,
+        alias: lambda_.IAlias,
+        url: str,
+        auth_type: lambda_.FunctionUrlAuthType = lambda_.FunctionUrlAuthType.AWS_IAM,
+    ) -> StreamingUrl:
+        """Imports a URL that another app made, to grant on it and to front it. Makes no resource.
+
+        Args:
+            scope: Where it stands in the tree.
+            id: Its name there.
+            alias: The alias that it calls, imported with `Alias.from_alias_attributes`.
+            url: Its address, as `https://<id>.lambda-url.<region>.on.aws/`.
+            auth_type: As it was made with. Default: AWS_IAM.
+
+        Raises:
+            ValueError: `URL_MALFORMED` when `url` is not the address of a Function URL.
+        """
+        from ._imported_url import ImportedUrl  # which stands on this module
+
+        return ImportedUrl(scope, id, alias=alias, url=url, auth_type=auth_type)
 
     def grant_invoke_url(
         self, grantee: iam.IGrantable, *, source_arn: str | None = None, source_account: str | None = None
@@ -86,8 +111,9 @@ class StreamingUrl(Construct):
         Raises:
             ValueError: `URL_IS_PUBLIC` when the URL has auth type NONE; `GRANT_TO_EVERYONE` for `*`;
                 `GRANT_NEEDS_SOURCE` for a service without a source, which anyone could use as a confused deputy;
-                `GRANT_SOURCE_UNUSED` for a source beside something that is not a service; `GRANT_WITHOUT_EFFECT` when
-                nothing would have come of it.
+                `GRANT_SOURCE_UNUSED` for a source beside something that is not a service; `GRANT_ELSEWHERE` when the URL was
+                imported from another account, whose policy cannot be written from here; `GRANT_WITHOUT_EFFECT` when nothing
+                would have come of it.
         """
         if self.auth_type == lambda_.FunctionUrlAuthType.NONE:
             raise ValueError(
@@ -95,13 +121,17 @@ class StreamingUrl(Construct):
                 "Use auth_type=FunctionUrlAuthType.AWS_IAM, or remove the grant."
             )
         principal = _with_source(_reachable(grantee), source_arn, source_account)
-        grant = self.alias.grant_invoke_url(principal)
+        self._require_effect(principal)
+        grant = self._grants_on.grant_invoke_url(principal)
         if not grant.success:
             raise ValueError(
                 f"GRANT_WITHOUT_EFFECT: neither {_name(grantee)} nor the function could take the permission. Grant to a role, user, "
                 "account, organisation or service, on a function of this app."
             )
         return grant
+
+    def _require_effect(self, principal: iam.IGrantable) -> None:
+        """Where the URL was made here, each of the two policies can be written."""
 
 
 def _refuse_latest(alias: lambda_.IAlias) -> None:

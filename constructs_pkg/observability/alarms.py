@@ -51,7 +51,8 @@ class StreamAlarms(Construct):
         felt: Of these, what callers feel now: 5xx, errors, throttles, time to first byte, truncation. What a person is woken by,
             and what should roll back a deployment; capacity and cost can wait for the morning.
         paging: The composite alarm, where one was asked for.
-        log_metrics: The metric filters on the function's log group, where it is known and an alarm needs them.
+        log_metrics: The metric filters on the function's log group, where it is known, an alarm needs them, and no other app
+            has made them.
         alias: The alias watched.
         thresholds: When each rings.
         facts: What was known of the function.
@@ -83,7 +84,7 @@ class StreamAlarms(Construct):
             provisioned: Whether the alias has provisioned environments; without, there is nothing to spill over from.
                 Default: True.
             timeout: The function's timeout. Default: read from a function of this app as it is configured by now; of an
-                imported one it is not known.
+                imported one known only where `StreamingFunction.from_attributes` was told.
             memory_size: The function's memory in MB. Default: read, as `timeout` is.
             reserved_concurrent_executions: The function's reserved concurrency. Default: read, as `timeout` is.
             log_group: Where the function logs, and it alone. Default: read, as `timeout` is, where the function writes JSON
@@ -156,7 +157,7 @@ class StreamAlarms(Construct):
     def _watch_streams(self) -> None:
         """What only the function's log tells; it counts for the whole function."""
         limits, metrics = self.thresholds, self._metrics
-        logged = self.log_metrics is not None
+        logged = self.log_metrics is not None or self.facts.logged_elsewhere
         self.time_to_first_byte = self._alarm(
             "TimeToFirstByte",
             metrics.time_to_first_byte("p99"),

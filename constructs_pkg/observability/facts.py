@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from aws_cdk import Token
 from aws_cdk import aws_lambda as lambda_
 
+from constructs_pkg._behind import noted_facts
+
 if TYPE_CHECKING:
     from aws_cdk import Duration
 
@@ -27,6 +29,7 @@ class FunctionFacts:
             autoscaling moves the number.
         writes_stream_records: Whether its system log carries `platform.runtimeDone`: JSON, at level DEBUG.
         log_group_name: Where it logs, where that was chosen in this app.
+        logged_elsewhere: Whether another app has made the metric filters on its log.
     """
 
     timeout_ms: float | None = None
@@ -35,13 +38,14 @@ class FunctionFacts:
     provisioned_concurrency: float | None = None
     writes_stream_records: bool | None = None
     log_group_name: str | None = None
+    logged_elsewhere: bool = False
 
     @staticmethod
     def of(alias: lambda_.IAlias) -> FunctionFacts:
         """Reads what the alias and its function are configured with at this moment."""
         function = alias.version.lambda_.node.default_child
         if not isinstance(function, lambda_.CfnFunction):
-            return FunctionFacts()
+            return FunctionFacts(**noted_facts(alias))
         timeout = function.timeout if function.timeout is not None else _LAMBDAS_TIMEOUT_SECONDS
         memory = function.memory_size if function.memory_size is not None else _LAMBDAS_MEMORY_MB
         logging = function.logging_config
