@@ -12,7 +12,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk.interfaces import aws_lambda as lambda_refs
 from constructs import Construct
 
-from .url import StreamingUrl, _construct, _name
+from ._grants import construct_of, name_of
+from .url import StreamingUrl
 
 # https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html; China's regions end in .on.amazonwebservices.com.cn
 _ADDRESS: Final = re.compile(r"https://[a-z0-9]+\.lambda-url\.[a-z0-9-]+\.on\.(aws|amazonwebservices\.com\.cn)/?")
@@ -44,14 +45,14 @@ class ImportedUrl(StreamingUrl):
         here, there = Stack.of(self).account, self._function.env.account
         if Token.is_unresolved(here) or Token.is_unresolved(there) or here == there:
             return
-        if _construct(principal.grant_principal) is None:
+        if construct_of(principal.grant_principal) is None:
             raise ValueError(
-                f"GRANT_ELSEWHERE: the function behind {self.node.path} is in account {there}, this stack in {here}, and {_name(principal)} "
+                f"GRANT_ELSEWHERE: the function behind {self.node.path} is in account {there}, this stack in {here}, and {name_of(principal)} "
                 "can be named only in the function's own policy. Grant it in the app that makes the function."
             )
         Annotations.of(self).add_warning_v2(
             "streaming-lambda:grant-needs-both-accounts",
-            f"The function is in account {there}: {_name(principal)} may call it only when that account's app grants it too. Both policies "
+            f"The function is in account {there}: {name_of(principal)} may call it only when that account's app grants it too. Both policies "
             "are needed across accounts.",
         )
 

@@ -15,10 +15,10 @@ from constructs import Construct
 
 from ._access_log import ACCESS_LOG, ERROR_BODY
 from ._behind import require_heartbeat_within, timeout_seconds
+from ._grants import reachable, with_source
 from ._own_domain import OwnDomain
 from ._unbuffered import StaysUnbuffered
 from .rest_route import checked, pattern, variables
-from .url import _reachable, _with_source
 from .web_acl import ManagedWebAcl, WebAcl, require_scope
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ class StreamingRestApi(Construct):
                 f"GRANT_NEEDS_IAM: {self.node.path} has an authorizer, which looks at tokens: a permission changes nothing. Leave authorizer "
                 "out for IAM, or remove the grant."
             )
-        principal = _with_source(_reachable(grantee), source_arn, source_account)
+        principal = with_source(reachable(grantee), source_arn, source_account)
         patterns = [(route.method, pattern(route.path)) for route in self._routes]
         grant = iam.Grant.add_to_principal_or_resource(
             grantee=principal,

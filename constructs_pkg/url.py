@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import cast
 
-from aws_cdk import Resource
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from constructs import Construct, IConstruct, Node
+from constructs import Construct
+
+from ._grants import name_of, reachable, with_source
 
 
 class StreamingUrl(Construct):
@@ -120,12 +121,12 @@ class StreamingUrl(Construct):
                 f"URL_IS_PUBLIC: {self.node.path} has auth type NONE, so everyone may call it and a grant changes nothing. "
                 "Use auth_type=FunctionUrlAuthType.AWS_IAM, or remove the grant."
             )
-        principal = _with_source(_reachable(grantee), source_arn, source_account)
+        principal = with_source(reachable(grantee), source_arn, source_account)
         self._require_effect(principal)
         grant = self._grants_on.grant_invoke_url(principal)
         if not grant.success:
             raise ValueError(
-                f"GRANT_WITHOUT_EFFECT: neither {_name(grantee)} nor the function could take the permission. Grant to a role, user, "
+                f"GRANT_WITHOUT_EFFECT: neither {name_of(grantee)} nor the function could take the permission. Grant to a role, user, "
                 "account, organisation or service, on a function of this app."
             )
         return grant
@@ -149,62 +150,3 @@ def _refuse_any_origin_with_credentials(cors: lambda_.FunctionUrlCorsOptions) ->
             "CORS_ANY_ORIGIN_WITH_CREDENTIALS: cors allows credentials from every origin; browsers refuse such an answer and it "
             "would hand the caller's session to any page. Name the origins, or leave allow_credentials out."
         )
-
-
-def _reachable(grantee: iam.IGrantable) -> iam.IGrantable:
-    """`grantee`, or its ARN where it is an imported role or user.
-
-    An imported role of another account, or one imported as immutable, takes no policy: CDK's grant then succeeds and does
-    nothing (seen on 2.275.0). The function's own policy can always name it.
-    """
-    principal = grantee.grant_principal
-    construct = _construct(principal)
-    if construct is None or Resource.is_owned_resource(construct):
-        return grantee
-    arns = principal.policy_fragment.principal_json.get("AWS") or []
-    return iam.ArnPrincipal(arns[0]) if arns else grantee
-
-
-def _with_source(grantee: iam.IGrantable, source_arn: str | None, source_account: str | None) -> iam.IGrantable:
-    principal = grantee.grant_principal
-    fragment = principal.policy_fragment
-    named = fragment.principal_json
-    if named.get("LiteralString") == ["*"] or (named.get("AWS") == ["*"] and not fragment.conditions):
-        raise ValueError(
-            "GRANT_TO_EVERYONE: the grantee is everyone (*). Grant to a role, an account or an organisation; for a public endpoint "
-            "say so with auth_type=FunctionUrlAuthType.NONE."
-        )
-    if "Service" not in named:
-        if source_arn is not None or source_account is not None:
-            raise ValueError(
-                f"GRANT_SOURCE_UNUSED: source_arn and source_account are for services; {_name(grantee)} is none. Leave them out."
-            )
-        return grantee
-    conditions: dict[str, dict[str, str]] = {}
-    if source_arn is not None:
-        conditions["ArnLike"] = {"aws:SourceArn": source_arn}
-    if source_account is not None:
-        conditions["StringEquals"] = {"aws:SourceAccount": source_account}
-    if not conditions and not fragment.conditions:
-        raise ValueError(
-            f"GRANT_NEEDS_SOURCE: {_name(grantee)} is a service, which acts for everyone who uses it. Say on whose behalf it may call: "
-            "source_arn=<the resource's ARN>, source_account=<your account>, or both."
-        )
-    if not conditions:
-        return grantee
-    return cast("iam.PrincipalBase", principal).with_conditions(conditions)
-
-
-def _name(grantee: iam.IGrantable) -> str:
-    construct = _construct(grantee)
-    if construct is not None:
-        return construct.node.path
-    principal = grantee.grant_principal
-    if isinstance(principal, iam.ServicePrincipal):
-        return principal.service
-    return type(principal).__name__
-
-
-def _construct(value: object) -> IConstruct | None:
-    """`value` when it stands in the construct tree: an imported role does, a bare principal does not."""
-    return cast("IConstruct", value) if isinstance(getattr(value, "node", None), Node) else None
