@@ -13,6 +13,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from ._behind import remember_heartbeat
+from ._execution_role import acknowledge_findings, execution_role, trace
 from .defaults import StreamingDefaults, first_given
 from .limits import StreamLimits
 from .observability.alarms import StreamAlarms
@@ -141,7 +142,8 @@ class StreamingFunction(Construct):
         bound = code.bind(self, architecture)
         if snap_start:
             _check_snap_start(bound)
-        self.role = self._execution_role(vpc)
+        self.role = execution_role(self, in_vpc=vpc is not None)
+        self.log_group.grant_write(self.role)
         self.function = lambda_.Function(
             self,
             "Function",
@@ -163,11 +165,12 @@ class StreamingFunction(Construct):
             application_log_level_v2=lambda_.ApplicationLogLevel.INFO,
             # platform.runtimeDone, which carries the time to the first byte, is written at DEBUG only.
             system_log_level_v2=lambda_.SystemLogLevel.DEBUG,
-            tracing=lambda_.Tracing.ACTIVE,
             vpc=vpc,
             # A rollback of the alias needs the version it rolls back to; CDK would delete it at each deployment.
             current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
         )
+        trace(self.function)
+        acknowledge_findings(self.function)
         self._teach_to_stream(bound, stream_store)
         if vpc is not None:
             _warn_of_vpc(self)
@@ -288,16 +291,6 @@ class StreamingFunction(Construct):
             encryption_key=key,
             removal_policy=RemovalPolicy.DESTROY,
         )
-
-    def _execution_role(self, vpc: ec2.IVpc | None) -> iam.Role:
-        """A role that may write to this one log group; CDK's own would carry a managed policy for every log group there is."""
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        self.log_group.grant_write(role)
-        if vpc is not None:
-            role.add_managed_policy(
-                iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AWSLambdaVPCAccessExecutionRole")
-            )
-        return role
 
     @property
     def grant_principal(self) -> iam.IPrincipal:
