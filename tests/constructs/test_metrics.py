@@ -256,7 +256,7 @@ def test_the_page_tells_the_names_that_the_code_uses() -> None:
         names.TIME_PER_OUTPUT_TOKEN: "Seconds",
         names.STREAM_DURATION: "Seconds",
     }
-    logged = re.findall(r"^\| `(\w+)/<function>` \|", text, re.M)
+    logged = re.findall(r"^\| `(\w+)/<function>` \|", PAGE.with_name("StreamLogMetrics.md").read_text(), re.M)
     assert set(logged) == {value for name, value in vars(names).items() if name.startswith("LOG_")}
     assert f"`{names.NAMESPACE}`" in text
 
