@@ -21,6 +21,13 @@ _NETWORK_ACTIONS: Final = (
     "ec2:AssignPrivateIpAddresses",
     "ec2:UnassignPrivateIpAddresses",
 )
+_ANY_RESOURCE: Final = (
+    "AwsSolutions::AwsSolutions-IAM5[Resource::*]",
+    "Serverless::Serverless-LambdaStarPermissions",
+)
+_WHY_ANY_RESOURCE: Final = (
+    "X-Ray's actions take no resource; in a VPC, Lambda makes the interfaces, so that nobody knows them before"
+)
 
 
 def execution_role(scope: Construct, *, in_vpc: bool) -> iam.Role:
@@ -40,10 +47,7 @@ def execution_role(scope: Construct, *, in_vpc: bool) -> iam.Role:
         },
     )
     Validations.of(cast("Construct", role.node.default_child)).acknowledge(
-        Acknowledgment(
-            id="AwsSolutions::AwsSolutions-IAM5[Resource::*]",
-            reason="X-Ray's actions take no resource; in a VPC, Lambda makes the interfaces, so that nobody knows them before",
-        )
+        *(Acknowledgment(id=finding, reason=_WHY_ANY_RESOURCE) for finding in _ANY_RESOURCE)
     )
     return role
 

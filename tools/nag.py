@@ -1,4 +1,4 @@
-"""cdk-nag's AwsSolutions and Serverless packs over the example stacks. Findings fail the synthesis, and so this program."""
+"""cdk-nag's AwsSolutions and Serverless packs over the example stacks. Findings and warnings fail the synthesis, and so this program."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 ROOT = Path(__file__).parents[1]
 
+STRICT = "@aws-cdk/core:strictCfnValidateErrors"
+"""Without it CDK prints a warning of a pack, and goes on."""
+
 
 def main() -> int:
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    os.environ["CDK_CONTEXT_JSON"] = json.dumps(context)
+    os.environ["CDK_CONTEXT_JSON"] = json.dumps({**context, STRICT: True})
     with tempfile.TemporaryDirectory() as outdir:
         os.environ["CDK_OUTDIR"] = outdir
         app = runpy.run_path(str(ROOT / "app.py"))["app"]

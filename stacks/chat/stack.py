@@ -76,19 +76,11 @@ class ChatStack(Stack):
         """What cdk-nag's packs find here and is meant so."""
         Validations.of(self.chat).acknowledge(
             Acknowledgment(
-                id="AwsSolutions::AwsSolutions-IAM5[Resource::*]",
-                reason="X-Ray's PutTraceSegments and PutTelemetryRecords take no resource",
-            ),
-            Acknowledgment(
                 id="AwsSolutions::AwsSolutions-L1",
                 reason="python3.13 is the newest runtime that the runtime layer's tests run on",
             ),
             Acknowledgment(
                 id="Serverless::Serverless-LambdaLatestVersion",
                 reason="python3.13 is the newest runtime that the runtime layer's tests run on",
-            ),
-            Acknowledgment(
-                id="Serverless::Serverless-LambdaDLQ",
-                reason="The function is called through its URL and waited for; a dead letter queue serves asynchronous calls alone",
             ),
         )

@@ -26,13 +26,17 @@ def test_the_template_is_the_reviewed_one(chat: Synthesized) -> None:
 
 def test_the_execution_role_may_stream_from_the_named_models_log_and_trace_and_nothing_else(chat: Synthesized) -> None:
     [policy] = [
-        found
+        found["PolicyDocument"]
         for found in of_type(chat.template, "AWS::IAM::Policy")
         if "Role" in str(found["Roles"]) and "Caller" not in str(found["Roles"])
     ]
+    in_the_role = [
+        inline["PolicyDocument"] for role in of_type(chat.template, "AWS::IAM::Role") for inline in role.get("Policies", [])
+    ]
     actions = {
         action
-        for statement in policy["PolicyDocument"]["Statement"]
+        for document in (policy, *in_the_role)
+        for statement in document["Statement"]
         for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
     }
     assert actions == {
@@ -42,7 +46,12 @@ def test_the_execution_role_may_stream_from_the_named_models_log_and_trace_and_n
         "xray:PutTelemetryRecords",
         "xray:PutTraceSegments",
     }
-    everything = [statement["Action"] for statement in policy["PolicyDocument"]["Statement"] if statement["Resource"] == "*"]
+    everything = [
+        statement["Action"]
+        for document in (policy, *in_the_role)
+        for statement in document["Statement"]
+        if statement["Resource"] == "*"
+    ]
     assert [sorted(actions) for actions in everything] == [["xray:PutTelemetryRecords", "xray:PutTraceSegments"]]
     assert not [role for role in of_type(chat.template, "AWS::IAM::Role") if role.get("ManagedPolicyArns")]
 
