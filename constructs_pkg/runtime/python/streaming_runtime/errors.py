@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
 DEADLINE_CODE = "deadline_exceeded"
 DEADLINE_MESSAGE = "The time limit was reached before the answer was complete."
+CANCELLED_CODE = "cancelled"
+CANCELLED_MESSAGE = "The stream was cancelled."
 INTERNAL_CODE = "internal_error"
 
 

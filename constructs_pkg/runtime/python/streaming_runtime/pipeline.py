@@ -10,7 +10,16 @@ from _thread import allocate_lock
 from time import monotonic
 
 from .deadline import Deadline, Leaving
-from .errors import DEADLINE_CODE, DEADLINE_MESSAGE, INTERNAL_CODE, HttpError, StreamInterrupted, internal_message
+from .errors import (
+    CANCELLED_CODE,
+    CANCELLED_MESSAGE,
+    DEADLINE_CODE,
+    DEADLINE_MESSAGE,
+    INTERNAL_CODE,
+    HttpError,
+    StreamInterrupted,
+    internal_message,
+)
 from .events import Data, Error, Finish, HttpResponse, Internal, Start, Text
 from .heartbeat import Heartbeat
 from .pacing import Pacer
@@ -34,6 +43,7 @@ if TYPE_CHECKING:
     Stage: TypeAlias = Callable[[Any], bytes]
 
 PEER_LOOK_SECONDS = 0.1  # how often a silent stream looks whether the Runtime API is still there
+CANCEL_PATIENCE_SECONDS = 0.5  # how long a cancelled stream may wait for its reader before it is broken off
 _BUSY_SECONDS = 0.001
 _LONGEST_BUSY_SECONDS = 0.02
 _NEVER = float("inf")
@@ -49,7 +59,7 @@ class Pipeline:
         decorated: Whether the handler named a dialect, so that every failure can be told in its form.
 
     Attributes:
-        outcome: How it ended: "completed", "errored", "deadline" or "interrupted" (by the Runtime API); empty until then.
+        outcome: How it ended: "completed", "errored", "deadline", "cancelled" or "interrupted" (by the Runtime API); empty until then.
     """
 
     def __init__(
@@ -83,7 +93,8 @@ class Pipeline:
         self._error: tuple[str, str] | None = None
         self._terminal = False  # the dialect's last word is said
         self._busy_pause = _BUSY_SECONDS
-        self._aborted = False
+        self._aborted = ""  # the outcome for which the reply was broken off from here
+        self._cancelled_at = _NEVER
         self._report = report
         self._on_first_byte = on_first_byte
         self.outcome = ""
@@ -196,7 +207,19 @@ class Pipeline:
     def interrupted(self) -> None:
         """The reply was broken off, as a send of the handler's thread found out."""
         with self._lock:
-            self.outcome = self.outcome or ("deadline" if self._aborted else "interrupted")
+            self.outcome = self.outcome or self._aborted or "interrupted"
+
+    @property
+    def content_type(self) -> str:
+        """Of the answer's body, as the handler or its dialect has it."""
+        own = None if self._response is None else self._response.headers.get("content-type")
+        return own or self._encoder.content_type
+
+    # ---- any thread
+
+    def cancel(self) -> None:
+        """Somebody who may wants the stream to stop. The clock sees to it; a stream that is over stays as it is."""
+        self._cancelled_at = monotonic()
 
     # ---- the clock's thread
 
@@ -226,6 +249,8 @@ class Pipeline:
     def _while_streaming(self, now: float) -> float:
         if now >= self._deadline.cut_off_at:
             return self._cut_off(now)
+        if self._cancelled_at <= now and not self._terminal:
+            return self._stop(now)
         pacer = self._pacer
         if pacer.due() <= now:
             self._flush(now, self._deadline.killed_at)
@@ -242,17 +267,28 @@ class Pipeline:
 
     def _cut_off(self, now: float) -> float:
         """Ends the stream in order, before Lambda ends it without."""
-        until = self._deadline.killed_at
+        self._end_early(HttpError(504, DEADLINE_CODE, DEADLINE_MESSAGE), "Function.DeadlineExceeded", self._deadline.killed_at)
+        return self._leave("deadline", now)
+
+    def _stop(self, now: float) -> float:
+        """Ends the stream in order, as its caller wants it."""
+        until = min(now + CANCEL_PATIENCE_SECONDS, self._deadline.killed_at)
+        try:
+            self._end_early(HttpError(409, CANCELLED_CODE, CANCELLED_MESSAGE), "Function.Cancelled", until)
+        except PeerInterrupted:
+            self._reply.abort()  # whoever cancelled it need not read its end
+        return self._leave("cancelled", now)
+
+    def _end_early(self, error: HttpError, kind: str, until: float) -> None:
         if self._reply.begun:
-            self._tell(Error(DEADLINE_CODE, DEADLINE_MESSAGE))
+            self._tell(Error(error.code, error.message))
             self._reply.finish(*self._pacer.take(), self._max_chunk, None, until)
         elif self._request.is_http:
             self._drop_gathered()
-            self._refuse(HttpError(504, DEADLINE_CODE, DEADLINE_MESSAGE))
+            self._refuse(error)
             self._reply.finish(*self._pacer.take(), self._max_chunk, None, until)
         else:
-            self._reply.fail("Function.DeadlineExceeded", DEADLINE_MESSAGE, until)
-        return self._leave("deadline", now)
+            self._reply.fail(kind, error.message, until)
 
     def _leave(self, outcome: str, now: float) -> float:
         """The stream is over while the handler may still be at work: gets it out of there."""
@@ -276,7 +312,10 @@ class Pipeline:
         if self._reply.broken_off() and not self._reply.ended:
             self._reply.abort()  # whoever speaks before the end, or has gone, takes no more
         elif now >= (self._deadline.cut_off_at + self._deadline.killed_at) / 2:
-            self._aborted = True
+            self._aborted = "deadline"
+            self._reply.abort()
+        elif now >= self._cancelled_at + CANCEL_PATIENCE_SECONDS:
+            self._aborted = "cancelled"
             self._reply.abort()
         else:
             self._busy_pause = min(2 * self._busy_pause, _LONGEST_BUSY_SECONDS)
@@ -345,8 +384,11 @@ class Pipeline:
             return
         self._reply.content_type = CONTENT_TYPE
         whole = self._response is not None and (self._response.body is not None or self._is_bodiless())
-        named = ("", {}, "") if whole else (encoder.content_type, encoder.headers, encoder.name)
-        self._pacer.add(prelude(self._response, *named), now)
+        if whole:
+            head = prelude(self._response, "", {}, "")
+        else:
+            head = prelude(self._response, encoder.content_type, encoder.headers, encoder.name, encoder.stream_id)
+        self._pacer.add(head, now)
 
     def _gather(self, data: bytes) -> None:
         """Adds what leaves with the end."""

@@ -25,15 +25,20 @@ class Encoder:
         content_type: Of the answer.
         headers: Further headers of the answer.
         heartbeat: Bytes that a reader of this dialect ignores. Empty: the dialect has none.
+        stream_id: The stream's name, as `x-stream-id` says it. Empty: it has none, and can be neither cancelled nor resumed.
     """
 
     name = ""
     content_type = ""
     heartbeat = b""
+    stream_id = ""
 
     def __init__(self, request: Request) -> None:
         self.headers: dict[str, str] = {}
         self._utf8 = _utf8_decoder("replace")
+
+    def go_on(self) -> None:
+        """The beginning of the stream was encoded elsewhere, and its reader has it."""
 
     def start(self, event: Start) -> bytes:
         """Takes the answer's names. A dialect whose frames carry none ignores them."""

@@ -32,6 +32,10 @@ class NamedEncoder(base.Encoder):
         self._created = int(request.received_at)
         self._begun = False
 
+    def go_on(self) -> None:
+        """Leaves the first frames out."""
+        self._begun = True
+
     def start(self, event: Start) -> bytes:
         """Takes the answer's names."""
         if self._begun:
