@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     ),
     "call": _Command("constructs_pkg.client.command", "client", "send a signed request and print what arrives as it arrives"),
     "check": _Command("constructs_pkg.check_command", "", "look for what is wrong across a synthesized app, from any language"),
+    "doctor": _Command("constructs_pkg.doctor_command", "", "say what this machine lacks, and the command that mends it"),
     "model": _Command("constructs_pkg.emulator.model_command", "emulator", "install the local model"),
 }
 

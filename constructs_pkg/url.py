@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import cast
 
+from aws_cdk import Annotations, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from ._grants import name_of, reachable, with_source
+from ._regions import WITHOUT_FUNCTION_URLS
 
 
 class StreamingUrl(Construct):
@@ -50,6 +52,7 @@ class StreamingUrl(Construct):
         _refuse_latest(alias)
         if cors is not None:
             _refuse_any_origin_with_credentials(cors)
+        _doubt_region(self)
         self.alias = alias
         self.auth_type = auth_type
         self._grants_on: lambda_.IFunction = alias
@@ -133,6 +136,16 @@ class StreamingUrl(Construct):
 
     def _require_effect(self, principal: iam.IGrantable) -> None:
         """Where the URL was made here, each of the two policies can be written."""
+
+
+def _doubt_region(scope: Construct) -> None:
+    region = Stack.of(scope).region
+    if region in WITHOUT_FUNCTION_URLS:
+        Annotations.of(scope).add_warning_v2(
+            "streaming-lambda:region-without-urls",
+            f"AWS documents that {region} has no Function URLs (https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html). "
+            "Deploy to another region, or put a StreamingRestApi on the alias.",
+        )
 
 
 def _refuse_latest(alias: lambda_.IAlias) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import Environment, Stack
+from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk.assertions import Template
+from aws_cdk.assertions import Annotations, Match, Template
 
 from constructs_pkg import StreamingUrl
 
@@ -179,3 +179,13 @@ def test_latest_is_refused(make_stack: Callable[..., Stack]) -> None:
 def test_credentials_for_any_origin_are_refused(make_stack: Callable[..., Stack]) -> None:
     with pytest.raises(ValueError, match="^CORS_ANY_ORIGIN_WITH_CREDENTIALS: "):
         make_url(make_stack(), cors=lambda_.FunctionUrlCorsOptions(allowed_origins=["*"], allow_credentials=True))
+
+
+def test_a_region_that_has_no_function_urls_is_warned_of() -> None:
+    app = App(builtin_cloud_formation_validation=False, tree_metadata=False)
+    stack = Stack(app, "Zurich", env=Environment(account="123456789012", region="eu-central-2"))
+    function = lambda_.Function(
+        stack, "Function", code=lambda_.Code.from_inline("x"), handler="index.h", runtime=lambda_.Runtime.NODEJS_22_X
+    )
+    StreamingUrl(stack, "Url", alias=lambda_.Alias(stack, "Alias", alias_name="live", version=function.current_version))
+    Annotations.from_stack(stack).has_warning("*", Match.string_like_regexp("eu-central-2 has no Function URLs"))
