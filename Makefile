@@ -24,7 +24,7 @@ demo: $(VENV)/.ready ## Stream a local model's answer through the emulated Funct
 serve: $(VENV)/.ready ## The same, but stays up until Ctrl-C
 	@$(BIN)/streaming-lambda local --app "$(BIN)/python app.py"
 
-test: $(VENV)/.ready-dev ## Every test that needs neither a browser nor the CDK CLI
+test: $(VENV)/.ready-dev node_modules/.ready ## Every test that needs neither a browser nor the CDK CLI
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.ready-dev node_modules/.ready ## ruff, mypy --strict, import-linter, bandit; cdk synth, cfn-lint and cdk-nag on what it writes
@@ -67,6 +67,6 @@ $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
 	@touch $@
 
 node_modules/.ready: $(VENV)/.ready package.json package-lock.json
-	@echo "  installing the pinned CDK CLI"
+	@echo "  installing the pinned CDK CLI and esbuild"
 	@npm ci --no-progress --loglevel=error
 	@touch $@
