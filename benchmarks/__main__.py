@@ -1,0 +1,126 @@
+"""`make bench`: runs every measure, round by round and in rotated order, writes results.json and prints the table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections import defaultdict
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import measures, peers, programs, report, rows
+from benchmarks.ratios import rotated
+from benchmarks.server import BenchmarkError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RESULTS = Path(__file__).parent / "results.json"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs what is asked for. Returns 1 where a promise is not kept and `--strict` asks for that."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few and small rounds: shows that it works, measures nothing")
+    parser.add_argument("--rounds", type=int, help="how often everything is measured (default: 15)")
+    parser.add_argument(
+        "--only", default="", help="measure only programs whose name contains this, and what they are compared with"
+    )
+    parser.add_argument("--no-install", action="store_true", help="leave out peers that are not installed")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="where to write the results (default: %(default)s)")
+    parser.add_argument("--strict", action="store_true", help="fail where a promise is not kept")
+    options = parser.parse_args(arguments)
+    effort = measures.QUICK if options.quick else measures.FULL
+    begun = time.monotonic()
+    found = peers.Peers() if options.no_install else peers.install()
+    samples, missing = run(found, effort, options.rounds or effort.rounds, options.only)
+    results = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(found),
+        "rounds": options.rounds or effort.rounds,
+        "seconds": round(time.monotonic() - begun),
+        "rows": [rows.told(row, samples, missing) for row in rows.ROWS],
+        "samples": samples,
+    }
+    options.output.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    print(report.table(results))
+    return 1 if options.strict and any(row.get("kept") is False for row in results["rows"]) else 0
+
+
+def run(found: peers.Peers, effort: measures.Effort, rounds: int, only: str) -> tuple[dict[str, list[Any]], dict[str, str]]:
+    """Measures everything. Returns each program's samples, one a round, and why programs were left out."""
+    samples: dict[str, list[Any]] = defaultdict(list)
+    missing: dict[str, str] = {}
+    with programs.layer_without_bytecode(found) as bare:
+        tasks = _tasks(found, effort, bare, missing)
+        chosen = (
+            {name: task for name, task in tasks.items() if only in name}
+            if False
+            else {name: task for name, task in tasks.items() if not only or name in only.split(",")}
+        )
+        for number in range(rounds):
+            for name in rotated(list(chosen), number):
+                if name in missing:
+                    continue
+                try:
+                    samples[name].append(chosen[name]())
+                except (BenchmarkError, OSError) as error:
+                    missing[name] = str(error).splitlines()[0]
+                    samples.pop(name, None)
+                    _say(f"{name} is left out: {error}")
+            _say(f"round {number + 1} of {rounds}")
+    return dict(samples), missing
+
+
+def _tasks(
+    found: peers.Peers, effort: measures.Effort, bare: programs.Program, missing: dict[str, str]
+) -> dict[str, Callable[[], measures.Sample]]:
+    """What is measured in each round, by the program's name."""
+    tasks: dict[str, Callable[[], measures.Sample]] = {}
+    for name, program in programs.programs(found).items():
+        streaming = name in (rows.OURS, rows.AGAIN, rows.NODE)
+        try:
+            measures.check(program, streams=streaming)
+        except BenchmarkError as error:
+            missing[name] = str(error).splitlines()[0]
+            _say(f"{name} is left out: {error}")
+            continue
+        gzip = name in (rows.OURS, rows.AGAIN)
+        if name == rows.WRAPPED:
+            tasks[name] = partial(measures.start, program)
+        elif streaming:
+            tasks[name] = partial(measures.streams, program, effort, gzip=gzip)
+        else:
+            tasks[name] = partial(measures.invocations, program, effort)
+    tasks[bare.name] = partial(measures.start, bare)
+    if found.python is not None and found.has("uvicorn"):
+        for name, fast in ((rows.SERVER, False), (rows.FAST_SERVER, True)):
+            tasks[name] = partial(measures.web_server, partial(programs.WebServer, found.python, fast=fast), effort)
+    return tasks
+
+
+def machine(found: peers.Peers) -> dict[str, Any]:
+    """What the numbers were measured on."""
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),
+        "python": platform.python_version(),
+        "node_client": peers.NODE_CLIENT if found.node is not None else None,
+        "node_client_native": found.node is not None and not found.node_environment,
+        "requirements": [line for line in peers.REQUIREMENTS.read_text(encoding="utf-8").splitlines() if "==" in line],
+    }
+
+
+def _say(text: str) -> None:
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""What is promised: which program against which, in what, and how much at most or at least. Pure."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import measures as m
+from benchmarks.ratios import paired, quantile, summary
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Samples = "Mapping[str, Sequence[m.Sample]]"
+
+
+class Row:
+    """One line of the table.
+
+    Args:
+        name: What it measures.
+        key: In each sample.
+        ours: The program that is measured.
+        peer: What it is compared with. Empty: the limit is for the number itself.
+        again: The same program a second time, for the noise. Empty: there is none.
+        at_most: The largest ratio that keeps the promise.
+        at_least: The smallest. Neither: the row is there to be seen.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        key: str,
+        ours: str,
+        peer: str = "",
+        again: str = "",
+        *,
+        at_most: float | None = None,
+        at_least: float | None = None,
+        ours_key: str = "",
+    ) -> None:
+        self.name = name
+        self.key = key
+        self.ours_key = ours_key or key
+        self.ours = ours
+        self.peer = peer
+        self.again = again
+        self.at_most = at_most
+        self.at_least = at_least
+
+
+STOCK, NODE, OURS, AGAIN = "awslambdaric", "Node", "ours", "ours again"
+WRAPPED = "ours, by its wrapper"
+APP, APP_AGAIN = "ours, FastAPI", "ours, FastAPI again"
+SERVER, FAST_SERVER = "uvicorn", "uvicorn, uvloop"
+LAYER, HAND_WRITTEN, LAYER_AGAIN = "StreamingFunction", "hand-written L2", "StreamingFunction again"
+SYNTHESIS = "synthesis_ms"
+
+ROWS = (
+    Row("next to first byte", m.FIRST_BYTE, OURS, STOCK, AGAIN, at_most=0.5),
+    Row("next to first byte", m.FIRST_BYTE, OURS, NODE, AGAIN, at_most=0.4),
+    Row("CPU of an invocation", m.CPU, OURS, STOCK, AGAIN, at_most=0.5),
+    Row("CPU of an invocation", m.CPU, OURS, NODE, AGAIN, at_most=0.3),
+    Row("throughput, 64 KiB chunks", m.BIG, OURS, NODE, AGAIN, at_least=1.0),
+    Row("throughput, 1 KiB chunks", m.MIDDLE, OURS, NODE, AGAIN, at_least=1.0),
+    Row("throughput, 20-byte tokens", m.SMALL, OURS, NODE, AGAIN, at_least=1.3),
+    Row("paced tokens, p99 of the delay", m.DELAYS, OURS, "", AGAIN, at_most=1000.0),
+    Row("paced tokens, p99 of the delay", m.DELAYS, OURS, NODE, AGAIN),
+    Row("spawn to next", m.SPAWN, OURS, STOCK, AGAIN, at_most=0.85),
+    Row("spawn to next", m.SPAWN, OURS, NODE, AGAIN),
+    Row("spawn to next, through the layer's wrapper", m.SPAWN, WRAPPED, STOCK, AGAIN),
+    Row("spawn to next, from a layer without bytecode", m.SPAWN, "ours, no bytecode", STOCK, AGAIN),
+    Row("first byte, caller accepts gzip", m.FIRST_BYTE, OURS, STOCK, AGAIN, ours_key=m.FIRST_BYTE_GZIP),
+    Row("CPU of an invocation, caller accepts gzip", m.CPU, OURS, STOCK, AGAIN, ours_key=m.CPU_GZIP),
+    Row("20-byte tokens, caller accepts gzip", m.SMALL, OURS, NODE, AGAIN, ours_key=m.SMALL_GZIP),
+    Row("FastAPI, first byte", m.FIRST_BYTE, APP, SERVER, APP_AGAIN, at_most=0.6),
+    Row("FastAPI, spawn to ready", m.SPAWN, APP, SERVER, APP_AGAIN, at_most=0.6),
+    Row("FastAPI, first byte", m.FIRST_BYTE, APP, FAST_SERVER, APP_AGAIN),
+    Row("FastAPI, spawn to ready", m.SPAWN, APP, FAST_SERVER, APP_AGAIN),
+    Row("synthesis", SYNTHESIS, LAYER, HAND_WRITTEN, LAYER_AGAIN, at_most=1.15),
+)
+
+
+def told(row: Row, samples: Mapping[str, Sequence[m.Sample]], missing: Mapping[str, str]) -> dict[str, Any]:
+    """One row's result: medians, ratio, noise and whether the promise holds; or why there is none."""
+    found: dict[str, Any] = {"name": row.name, "measure": row.key, "program": row.ours, "peer": row.peer or None}
+    found |= {"at_most": row.at_most, "at_least": row.at_least}
+    lacking = [name for name in (row.ours, row.peer) if name and not samples.get(name)]
+    if lacking:
+        return {**found, "left_out": "; ".join(f"{name}: {missing.get(name, 'not measured')}" for name in lacking)}
+    ours = _series(samples[row.ours], row.ours_key)
+    found["value"] = summary(ours)
+    if row.peer:
+        peer = _series(samples[row.peer], row.key)
+        found["peer_value"] = summary(peer)
+        found["ratio"] = summary(paired(ours, peer))
+    else:
+        pooled = [delay for sample in samples[row.ours] for delay in _several(sample[row.ours_key])]
+        found["value"]["pooled"] = quantile(pooled, 0.99)
+    if samples.get(row.again):
+        found["noise"] = summary(paired(_series(samples[row.again], row.ours_key), ours))
+    judged = found["ratio"]["median"] if row.peer else found["value"]["pooled"]
+    if row.at_most is not None:
+        found["kept"] = judged <= row.at_most
+    elif row.at_least is not None:
+        found["kept"] = judged >= row.at_least
+    return found
+
+
+def _series(samples: Sequence[m.Sample], key: str) -> list[float]:
+    """One number a round; of delays their 99th percentile."""
+    return [quantile(value, 0.99) if isinstance(value := sample[key], list) else value for sample in samples]
+
+
+def _several(value: float | list[float]) -> list[float]:
+    return value if isinstance(value, list) else [value]
+
+
+def middle(samples: Sequence[m.Sample], key: str) -> float:
+    """The median over all rounds."""
+    return median(_series(samples, key))
