@@ -29,9 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few and small rounds: shows that it works, measures nothing")
     parser.add_argument("--rounds", type=int, help="how often everything is measured (default: 15)")
-    parser.add_argument(
-        "--only", default="", help="measure only programs whose name contains this, and what they are compared with"
-    )
+    parser.add_argument("--only", action="append", default=[], help="measure only the program of this name; may be given again")
     parser.add_argument("--no-install", action="store_true", help="leave out peers that are not installed")
     parser.add_argument("--output", type=Path, default=RESULTS, help="where to write the results (default: %(default)s)")
     parser.add_argument("--strict", action="store_true", help="fail where a promise is not kept")
@@ -40,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     begun = time.monotonic()
     found = peers.Peers() if options.no_install else peers.install()
     samples, missing = run(found, effort, options.rounds or effort.rounds, options.only)
-    results = {
+    results: dict[str, Any] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(found),
         "rounds": options.rounds or effort.rounds,
@@ -53,17 +51,13 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if options.strict and any(row.get("kept") is False for row in results["rows"]) else 0
 
 
-def run(found: peers.Peers, effort: measures.Effort, rounds: int, only: str) -> tuple[dict[str, list[Any]], dict[str, str]]:
+def run(found: peers.Peers, effort: measures.Effort, rounds: int, only: list[str]) -> tuple[dict[str, list[Any]], dict[str, str]]:
     """Measures everything. Returns each program's samples, one a round, and why programs were left out."""
     samples: dict[str, list[Any]] = defaultdict(list)
     missing: dict[str, str] = {}
     with programs.layer_without_bytecode(found) as bare:
         tasks = _tasks(found, effort, bare, missing)
-        chosen = (
-            {name: task for name, task in tasks.items() if only in name}
-            if False
-            else {name: task for name, task in tasks.items() if not only or name in only.split(",")}
-        )
+        chosen = {name: task for name, task in tasks.items() if not only or name in only}
         for number in range(rounds):
             for name in rotated(list(chosen), number):
                 if name in missing:

@@ -22,9 +22,10 @@ def table(results: dict[str, Any]) -> str:
 def markdown(results: dict[str, Any]) -> str:
     """For the page."""
     about = results["machine"]
+    system = f"{about['system']} with {about['cores']} cores"
+    node = about["node_client"] or "no Node client"
     lines = [
-        f"Measured {results['at'][:10]}, {results['rounds']} rounds, on {about['system']} with {about['cores']} cores, "
-        f"Python {about['python']}, {about['node_client'] or 'no Node client'}.",
+        f"Measured {results['at'][:10]}, {results['rounds']} rounds, on {system}, Python {about['python']}, {node}.",
         "",
         "| " + " | ".join(name or "kept" for name in _HEADER) + " |",
         "|" + "---|" * len(_HEADER),
