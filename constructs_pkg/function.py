@@ -53,6 +53,9 @@ class StreamingFunction(Construct):
         alias: The `Alias` named `live`.
         url: The `StreamingUrl`; its address is `url.url`.
         log_group: The function's `LogGroup`.
+        timeout: The function's timeout, and so the longest stream.
+        limits: The stream's bounds.
+        concurrency: The environments kept warm, or None.
         alarms: The `StreamAlarms`.
         rollout: The `CanaryRollout`, or None.
         dashboard: The `StreamingDashboard`, or None.
