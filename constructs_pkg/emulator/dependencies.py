@@ -23,7 +23,7 @@ from constructs_pkg.emulator.cache import cache_folder
 from constructs_pkg.emulator.folders import CodeUnusable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from constructs_pkg.emulator.interpreters import Interpreter
 
@@ -58,7 +58,7 @@ def resolve_dependencies(code: Path, interpreter: Interpreter, say: Callable[[st
     folder = cache_folder() / "dependencies" / key
     if not folder.is_dir():
         say(f"resolving the function's dependencies for Python {interpreter.version} on this machine (kept for next time)")
-        _install(requirements, interpreter, folder)
+        install_packages(["-r", str(requirements)], interpreter, folder)
     return folder
 
 
@@ -74,12 +74,23 @@ def _runs_here(target: str) -> bool:
     return (major, minor) >= (int(found["major"]), int(found["minor"]))
 
 
-def _install(requirements: Path, interpreter: Interpreter, folder: Path) -> None:
-    """Installs into a folder beside, and moves it in place when it is whole."""
+def install_packages(what: Sequence[str], interpreter: Interpreter, folder: Path, *, for_linux: bool = False) -> None:
+    """Installs packages for an interpreter into a folder: into one beside it, which is moved in place when it is whole.
+
+    Args:
+        what: Requirements, or `-r` and a file of them.
+        interpreter: Who will import them.
+        folder: Where they go; it is not there yet.
+        for_linux: Whether to take what is built for Linux, whatever this machine is. Needs uv.
+
+    Raises:
+        CodeUnusable: they cannot be had here.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
+    platform_options = ["--python-platform", "x86_64-manylinux_2_28"] if for_linux else []
     try:
-        command = [*_installer(interpreter), "--only-binary=:all:", "--target", str(building), "-r", str(requirements)]
+        command = [*_installer(interpreter), *platform_options, "--only-binary=:all:", "--target", str(building), *what]
         try:
             answer = subprocess.run(command, capture_output=True, text=True, timeout=RESOLVE_SECONDS, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -87,7 +98,7 @@ def _install(requirements: Path, interpreter: Interpreter, folder: Path) -> None
         if answer.returncode != 0:
             last = next((line.strip() for line in reversed(answer.stderr.splitlines()) if line.strip()), "no reason given")
             raise CodeUnusable(
-                f"DEPENDENCIES_NOT_RESOLVED: the asset's requirements cannot be installed for Python {interpreter.version} here: {last}"
+                f"DEPENDENCIES_NOT_RESOLVED: the requirements cannot be installed for Python {interpreter.version} here: {last}"
             )
         try:
             building.rename(folder)

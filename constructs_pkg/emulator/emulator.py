@@ -14,18 +14,19 @@ from constructs_pkg.emulator.concurrency import ACCOUNT_CONCURRENCY, AccountConc
 from constructs_pkg.emulator.dependencies import resolve_dependencies
 from constructs_pkg.emulator.endpoints import endpoint_variables
 from constructs_pkg.emulator.environment import INIT_SECONDS, Environment, Plan
-from constructs_pkg.emulator.folders import CodeUnusable, is_executable, lay_out, make_runtime_folder
+from constructs_pkg.emulator.folders import CodeUnusable, lay_out
 from constructs_pkg.emulator.function_url import FunctionUrlFront
 from constructs_pkg.emulator.functions import Function, read_functions
 from constructs_pkg.emulator.iam import Authorizer, Principals
-from constructs_pkg.emulator.interpreters import Interpreter, find_interpreter
+from constructs_pkg.emulator.interpreters import find_interpreter
 from constructs_pkg.emulator.lambda_api import LambdaApi
 from constructs_pkg.emulator.models import EchoModel, Model, ModelUnavailable
 from constructs_pkg.emulator.models.smollm2 import SmolLM2
 from constructs_pkg.emulator.ports import Ports
+from constructs_pkg.emulator.runtimes import plan_launch
 from constructs_pkg.emulator.service import FunctionService, Gate
 from constructs_pkg.emulator.supervisor import Supervisor
-from constructs_pkg.emulator.variables import Places, Surroundings
+from constructs_pkg.emulator.variables import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -218,10 +219,8 @@ class Emulator:
         gate = Gate(principals=self._principals, authorizer=Authorizer(assembly, self._principals))
         for warning in gate.authorizer.warnings:
             self._log(f"warning: {warning}")
-        runtime = self._supervisor.folder / "runtime"
-        make_runtime_folder(runtime)
         functions, _ = read_functions(assembly)
-        preparing = [asyncio.ensure_future(self._prepare(function, number, runtime)) for number, function in enumerate(functions)]
+        preparing = [asyncio.ensure_future(self._prepare(function, number)) for number, function in enumerate(functions)]
         model = asyncio.ensure_future(self._start_model())
         try:
             services = await asyncio.gather(*preparing)
@@ -259,19 +258,13 @@ class Emulator:
         else:
             self._bedrock.model = model
 
-    async def _prepare(self, function: Function, number: int, runtime: Path) -> FunctionService:
+    async def _prepare(self, function: Function, number: int) -> FunctionService:
         """Lays a function out and gets its environments ready to be started."""
         log = self._logger(function.name)
         if function.broken is not None:
             return self._broken(function, function.broken)
-        assert function.version is not None
-        interpreter = await asyncio.to_thread(find_interpreter, function.version)
-        if not interpreter.exact:
-            log(f"Python {function.version} is not on this machine; the function runs on Python {interpreter.version}")
         try:
-            plan = await asyncio.to_thread(
-                self._plan, function, interpreter, self._supervisor.folder / f"function-{number}", runtime, log
-            )
+            plan = await asyncio.to_thread(self._plan, function, self._supervisor.folder / f"function-{number}", log)
         except CodeUnusable as unusable:
             return self._broken(function, str(unusable))
 
@@ -281,27 +274,23 @@ class Emulator:
         concurrency = FunctionConcurrency(reserved=function.reserved, account=self._account, make=make, log=log)
         return FunctionService(function, concurrency, broken=None)
 
-    def _plan(
-        self, function: Function, interpreter: Interpreter, folder: Path, runtime: Path, log: Callable[[str], None]
-    ) -> Plan:
+    def _plan(self, function: Function, folder: Path, log: Callable[[str], None]) -> Plan:
         """What an environment of this function consists of.
 
         Raises:
-            CodeUnusable: its code cannot be laid out.
+            CodeUnusable: its code cannot be laid out, or not be run here.
         """
         folder.mkdir()
-        folders = lay_out(function, folder, resolve=lambda code: resolve_dependencies(code, interpreter, log))
-        wrapper = function.environment["AWS_LAMBDA_EXEC_WRAPPER"]
-        places = Places(task=folders.task, opt=folders.opt, runtime=runtime, tmp=folder, home=folder)
-        if not is_executable(places.real(wrapper)):
-            raise CodeUnusable(f"WRAPPER_MISSING: AWS_LAMBDA_EXEC_WRAPPER names {wrapper}, which is not there or may not be run")
+
+        def resolve(code: Path) -> Path | None:
+            return resolve_dependencies(code, find_interpreter(function.version), log) if function.version else None
+
+        folders = lay_out(function, folder, resolve=resolve)
         return Plan(
             function=function,
-            # -S -s: nothing that happens to be installed on this machine can stand in for what the asset lacks.
-            argv=(wrapper, interpreter.path, "-S", "-s", "/var/runtime/bootstrap.py"),
+            launch=plan_launch(function, folders, folder, log),
             task=folders.task,
             opt=folders.opt,
-            runtime=runtime,
             pycache=cache_folder() / "pycache",
             surroundings=self._surroundings(function),
             init_seconds=self._init_seconds,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from constructs_pkg.emulator.functions import Function
+    from constructs_pkg.emulator.runtimes import Launch
 
 INIT_SECONDS = 10.0
 """Lambda's limit on an on-demand environment's init phase."""
@@ -56,10 +57,9 @@ class Plan:
     """All that is needed to start an environment of a function."""
 
     function: Function
-    argv: tuple[str, ...]
+    launch: Launch
     task: Path
     opt: Path
-    runtime: Path
     pycache: Path
     surroundings: Surroundings
     init_seconds: float = INIT_SECONDS
@@ -141,7 +141,9 @@ class Environment:
         port = await self._api.bind()
         name = f"env-{uuid4().hex[:12]}"
         self._folder = supervisor.folder / name
-        places = Places(task=plan.task, opt=plan.opt, runtime=plan.runtime, tmp=self._folder / "tmp", home=self._folder / "home")
+        places = Places(
+            task=plan.task, opt=plan.opt, runtime=plan.launch.runtime, tmp=self._folder / "tmp", home=self._folder / "home"
+        )
         for folder in (self._folder, places.tmp, places.home):
             folder.mkdir()
         variables = environment_variables(
@@ -153,9 +155,10 @@ class Environment:
             places=places,
             surroundings=plan.surroundings,
             pycache=plan.pycache,
+            extra=plan.launch.variables,
         )
         self.process = await supervisor.spawn(
-            [places.real(argument) for argument in plan.argv],
+            [places.real(argument) for argument in plan.launch.argv],
             env=variables,
             cwd=plan.task,
             on_line=self._log,

@@ -7,7 +7,6 @@ layers merged, under the emulator's private folder.
 from __future__ import annotations
 
 import importlib.machinery
-import importlib.util
 import os
 import shutil
 import stat
@@ -21,10 +20,7 @@ if TYPE_CHECKING:
 
     from constructs_pkg.emulator.functions import Function
 
-STOCK_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
-"""What Lambda ships beside its Python runtimes; pure Python, so the emulator's own copies serve any interpreter."""
-
-_SUFFIXES = {"python": ".py", "nodejs": ".js"}
+_NODE_SUFFIXES = (".js", ".mjs", ".cjs")
 
 
 class CodeUnusable(Exception):
@@ -51,24 +47,42 @@ def lay_out(function: Function, folder: Path, *, resolve: Callable[[Path], Path 
         CodeUnusable: an asset is missing or is not a zip, or the handler is not in it.
     """
     folders = FunctionFolders(task=_task(function, folder, resolve), opt=_opt(function.layers, folder))
-    _require_handler(function.handler, folders)
+    _require_handler(function, folders)
     return folders
 
 
-def _require_handler(handler: str, folders: FunctionFolders) -> None:
+def _require_handler(function: Function, folders: FunctionFolders) -> None:
     """On Lambda a handler that is not there is an error at each init; here it can be said at once."""
+    handler = function.handler
+    if function.behind_web_adapter:
+        if not (folders.task / handler).is_file():
+            raise CodeUnusable(
+                f"HANDLER_MISSING: the start script {handler} is not in the function's code; behind the web adapter the handler names it"
+            )
+        return
+    if function.version is None and function.node is None:
+        return
     module, dot, name = handler.rpartition(".")
     if not dot or not module or not name:
         raise CodeUnusable(f"HANDLER_UNREADABLE: {handler!r} is no handler; write it as module.function, such as index.handler")
-    relative = Path(*module.replace("/", ".").split("."))
-    roots = [folders.task, folders.opt / "python", *folders.opt.glob("python/lib/python3.*/site-packages")]
+    if function.node is not None:
+        suffixes: tuple[str, ...] = _NODE_SUFFIXES
+        relative = Path(module)
+        roots = [folders.task]
+        if relative.is_absolute():
+            return  # a module of a layer, by its whole path
+    else:
+        suffixes = tuple(importlib.machinery.all_suffixes())
+        relative = Path(*module.replace("/", ".").split("."))
+        roots = [folders.task, folders.opt / "python", *folders.opt.glob("python/lib/python3.*/site-packages")]
     for root in roots:
-        if any((root / relative).with_name(relative.name + suffix).is_file() for suffix in importlib.machinery.all_suffixes()):
+        if any((root / relative).with_name(relative.name + suffix).is_file() for suffix in suffixes):
             return
         if (root / relative).is_dir():
             return
     raise CodeUnusable(
-        f"HANDLER_MISSING: {relative}.py is not in the function's code, and its handler is {handler}; correct one of them"
+        f"HANDLER_MISSING: {relative}{suffixes[0] if function.node else '.py'} is not in the function's code, and its handler is "
+        f"{handler}; correct one of them"
     )
 
 
@@ -76,8 +90,8 @@ def _task(function: Function, folder: Path, resolve: Callable[[Path], Path | Non
     if function.code is None:
         task = folder / "task"
         task.mkdir()
-        module = function.handler.rpartition(".")[0] or "index"
-        task.joinpath(module + _SUFFIXES["python"]).write_text(function.inline_code or "", encoding="utf-8")
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-lambda-function-code.html: `index`
+        task.joinpath("index.js" if function.node else "index.py").write_text(function.inline_code or "", encoding="utf-8")
         return task
     code = _unpacked(function.code, folder / "code")
     dependencies = resolve(code)
@@ -135,18 +149,6 @@ def _extract(archive: zipfile.ZipFile, folder: Path) -> None:
             target.symlink_to(destination)
         elif mode and not entry.is_dir():
             target.chmod(stat.S_IMODE(mode))
-
-
-def make_runtime_folder(folder: Path) -> None:
-    """Makes /var/runtime: links to the packages that Lambda ships. Those that are not installed here are left out."""
-    folder.mkdir()
-    for name in STOCK_PACKAGES:
-        spec = importlib.util.find_spec(name)
-        if spec is None or spec.origin is None:
-            continue
-        origin = Path(spec.origin)
-        source = origin.parent if spec.submodule_search_locations else origin
-        (folder / source.name).symlink_to(source)
 
 
 def is_executable(path: str) -> bool:

@@ -18,6 +18,11 @@ MAX_TIMEOUT_SECONDS = 900
 """Lambda's own limits and defaults: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
 
 _PYTHON = re.compile(r"^python(3\.\d+)$")
+_NODE = re.compile(r"^nodejs(\d+)\.x$")
+_PROVIDED = re.compile(r"^provided(\.al\d+)?$")
+_ADAPTER_LAYER = re.compile(r":layer:LambdaAdapterLayer(X86|Arm64)(:|$)")
+_ADAPTER_WRAPPER = "/opt/bootstrap"
+_ADAPTER_PROGRAM = "extensions/lambda-adapter"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +65,8 @@ class Function:
     Attributes:
         broken: Why it cannot be run, in one line, or None.
         version: The Python that its runtime names, such as `3.13`, or None where it is no Python function.
+        node: The Node.js that its runtime names, such as 22, or None where it is no Node.js function.
+        behind_web_adapter: Whether the Lambda Web Adapter's wrapper script starts it.
         log_format: `JSON` or `Text`.
         reserved: Reserved concurrency, or None.
     """
@@ -73,6 +80,8 @@ class Function:
     account: str
     runtime: str = ""
     version: str | None = None
+    node: int | None = None
+    behind_web_adapter: bool = False
     handler: str = ""
     architecture: str = "x86_64"
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
@@ -88,6 +97,11 @@ class Function:
     reserved: int | None = None
     aliases: tuple[Alias, ...] = ()
     broken: str | None = None
+
+    @property
+    def wrapper(self) -> str:
+        """The wrapper script that AWS_LAMBDA_EXEC_WRAPPER names, in Lambda's own path; empty for none."""
+        return self.environment.get("AWS_LAMBDA_EXEC_WRAPPER", "")
 
     def alias(self, qualifier: str | None) -> Alias | None:
         """The alias of that name."""
@@ -174,7 +188,7 @@ def _read_function(resource: Resource, layers: Mapping[str, Resource], aliases: 
 
 def _read_configuration(resource: Resource, name: str, layers: Mapping[str, Resource]) -> dict[str, Any]:
     runtime = str(resource.property("Runtime", default=""))
-    python = _PYTHON.match(runtime)
+    python, node = _PYTHON.match(runtime), _NODE.match(runtime)
     reserved = resource.property("ReservedConcurrentExecutions", default=None)
     variables = resource.property("Environment", "Variables", default={})
     code, inline = resource.asset_path("Code"), resource.property("Code", "ZipFile", default=None)
@@ -182,6 +196,7 @@ def _read_configuration(resource: Resource, name: str, layers: Mapping[str, Reso
     configuration: dict[str, Any] = {
         "runtime": runtime,
         "version": python[1] if python else None,
+        "node": int(node[1]) if node else None,
         "handler": str(resource.property("Handler", default="")),
         "architecture": str(next(iter(resource.property("Architectures", default=["x86_64"])))),
         "timeout_seconds": min(float(resource.property("Timeout", default=DEFAULT_TIMEOUT_SECONDS)), MAX_TIMEOUT_SECONDS),
@@ -196,6 +211,8 @@ def _read_configuration(resource: Resource, name: str, layers: Mapping[str, Reso
         "log_level": str(resource.property("LoggingConfig", "ApplicationLogLevel", default="INFO")),
         "reserved": None if reserved is None else int(reserved),
     }
+    configuration["behind_web_adapter"] = _behind_web_adapter(configuration, missing)
+    missing = [layer for layer in missing if not _ADAPTER_LAYER.search(layer)]
     configuration["broken"] = _why_broken(resource, configuration, missing)
     return configuration
 
@@ -213,24 +230,37 @@ def _layers_of(resource: Resource, layers: Mapping[str, Resource]) -> tuple[tupl
     return tuple(found), missing
 
 
+def _behind_web_adapter(configuration: Mapping[str, Any], missing_layers: list[str]) -> bool:
+    """Whether the adapter starts the function: its wrapper is named, and its layer is there, by ARN or as an asset.
+
+    Source: https://awslabs.github.io/aws-lambda-web-adapter/getting-started/zip-packages.html
+    """
+    if configuration["environment"].get("AWS_LAMBDA_EXEC_WRAPPER") != _ADAPTER_WRAPPER:
+        return False
+    own = any((layer / _ADAPTER_PROGRAM).is_file() for layer in configuration["layers"])
+    return own or any(_ADAPTER_LAYER.search(layer) for layer in missing_layers)
+
+
 def _why_broken(resource: Resource, configuration: Mapping[str, Any], missing_layers: list[str]) -> str | None:
     """Why a function cannot be run here, or None. Each reason says what would mend it."""
     runtime = configuration["runtime"]
     if resource.property("PackageType", default="Zip") == "Image":
-        return "CONTAINER_IMAGE: the function is a container image; only functions of a Python runtime are run; use a zip package"
-    if configuration["version"] is None:
-        return f"RUNTIME_NOT_RUN: the function's runtime is {runtime or 'absent'}; only Python functions are run"
+        return (
+            "CONTAINER_IMAGE: the function is a container image, which needs a container engine and the image's own Linux; the emulator "
+            "starts plain processes; use a zip package to run it here"
+        )
+    known = any(pattern.match(runtime) for pattern in (_PYTHON, _NODE, _PROVIDED))
+    if not known and not configuration["behind_web_adapter"]:
+        return (
+            f"RUNTIME_NOT_RUN: the function's runtime is {runtime or 'absent'}; Python, Node.js and provided runtimes are run, and any "
+            "web server behind the Lambda Web Adapter"
+        )
     if missing_layers:
         return (
             f"LAYER_NOT_HERE: layer {missing_layers[0]} is not part of the assembly; only layers with an asset in it can be used"
         )
     if configuration["code"] is None and configuration["inline_code"] is None:
         return "CODE_NOT_HERE: the function's code is not an asset of the assembly; use Code.from_asset"
-    if not configuration["environment"].get("AWS_LAMBDA_EXEC_WRAPPER"):
-        return (
-            f"STOCK_CLIENT: the function runs on AWS's own client for {runtime}, which cannot stream and is not here; "
-            "give it the streaming runtime: StreamingRuntimeLayer(self, id).attach_to(function)"
-        )
     return None
 
 

@@ -49,6 +49,7 @@ class RuntimeApi:
         self.owner = owner
         self.current: Invocation | None = None
         self.waiting: _RuntimeConnection | None = None
+        self.early: _RuntimeConnection | None = None
         self._server = HttpServer(lambda server: _RuntimeConnection(server, self), on_error=on_error)
 
     async def bind(self) -> int:
@@ -62,9 +63,22 @@ class RuntimeApi:
         self.current = invocation
         connection.send_invocation(invocation)
 
+    def over(self, invocation: Invocation, error: FunctionError | None) -> None:
+        """The runtime has answered an invocation, well or badly."""
+        if self.current is invocation:
+            self.current = None
+        if error is None:
+            invocation.end()
+        else:
+            invocation.fail(error)
+        self.owner.on_response_over(invocation)
+        early, self.early = self.early, None
+        if early is not None:
+            early.take_next()
+
     async def close(self) -> None:
         """Drops the runtime's connections."""
-        self.waiting = None
+        self.waiting = self.early = None
         await self._server.close()
 
 
@@ -149,7 +163,7 @@ class _RuntimeConnection(HttpConnection):
         body = b"".join(self._collected)
         self._collected = []
         if route == "next":
-            self._on_next()
+            self.take_next()
         elif route == "init/error":
             self._api.owner.on_init_error(_error_of(body, self._error_type))
             self._reply(202, {"status": "OK"})
@@ -169,7 +183,14 @@ class _RuntimeConnection(HttpConnection):
         else:
             self._reply(404, {"errorType": "NotFound", "errorMessage": "404 page not found"})
 
-    def _on_next(self) -> None:
+    def take_next(self) -> None:
+        """The runtime asks for an invocation."""
+        current = self._api.current
+        if current is not None and current.responding and self._api.early is None:
+            # AWS's Node client asks for the next invocation on one connection while the last bytes of the stream's end are still on
+            # their way on another. Its turn comes when the stream is over.
+            self._api.early = self
+            return
         if self._api.current is not None or self._api.waiting is not None:
             self._invalid_state()
             return
@@ -194,25 +215,18 @@ class _RuntimeConnection(HttpConnection):
 
     def _finish(self, invocation: Invocation, error: FunctionError | None) -> None:
         self._invocation = None
-        if self._api.current is invocation:
-            self._api.current = None
-        if error is None:
-            invocation.end()
-        else:
-            invocation.fail(error)
-        self._api.owner.on_response_over(invocation)
+        self._api.over(invocation, error)
 
     def on_lost(self) -> None:
         if self._api.waiting is self:
             self._api.waiting = None
+        if self._api.early is self:
+            self._api.early = None
         invocation, self._invocation = self._invocation, None
         if invocation is not None and self._route == "response" and not self._answered:
             # The runtime dropped the connection with the body unfinished: what the caller has is not the whole.
-            if self._api.current is invocation:
-                self._api.current = None
             message = f"RequestId: {invocation.request_id} Error: Runtime connection closed before the response was complete"
-            invocation.fail(FunctionError.of_platform("Runtime.TruncatedResponse", message))
-            self._api.owner.on_response_over(invocation)
+            self._api.over(invocation, FunctionError.of_platform("Runtime.TruncatedResponse", message))
 
     def send_invocation(self, invocation: Invocation) -> None:
         """Answers a waiting /next."""

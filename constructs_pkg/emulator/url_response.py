@@ -54,6 +54,7 @@ class UrlSink:
         self._parser: PreludeParser | None = None
         self._collected: list[bytes] | None = None
         self._content_type = ""
+        self._waiting_head: Prelude | None = None
 
     def attach(self, invocation: Invocation) -> None:
         """Ties the caller's speed to the function's. A caller that leaves does NOT stop the function."""
@@ -71,10 +72,14 @@ class UrlSink:
         if streaming and content_type.partition(";")[0].strip().lower() == CONTENT_TYPE:
             self._parser = PreludeParser()
         elif self._streams:
-            self._head(Prelude(headers=(("Content-Type", content_type),)))
+            # Not sent before the first byte or the end: AWS's Node client begins a stream like this and ends it with error trailers
+            # when a handler fails before it has written anything, and that is a 502.
+            self._waiting_head = Prelude(headers=(("Content-Type", content_type),))
 
     def data(self, chunk: bytes) -> None:
         """See ResponseSink."""
+        if self._waiting_head is not None:
+            self._send_waiting_head()
         parser = self._parser
         if parser is not None and parser.prelude is None:
             try:
@@ -99,6 +104,8 @@ class UrlSink:
         """See ResponseSink."""
         if not self._exchange.alive:
             return
+        if self._waiting_head is not None:
+            self._send_waiting_head()
         try:
             if self._parser is not None:
                 self._parser.close()
@@ -120,6 +127,11 @@ class UrlSink:
             self._exchange.cut()
         else:
             self._bad_gateway()
+
+    def _send_waiting_head(self) -> None:
+        head, self._waiting_head = self._waiting_head, None
+        assert head is not None
+        self._head(head)
 
     def _head(self, prelude: Prelude) -> None:
         self._exchange.start(prelude.status, self._headers(prelude, "application/octet-stream"))

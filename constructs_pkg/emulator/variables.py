@@ -59,6 +59,7 @@ def environment_variables(
     places: Places,
     surroundings: Surroundings,
     pycache: Path,
+    extra: Mapping[str, str],
 ) -> dict[str, str]:
     """All variables of an environment. Nothing of the emulator's own environment is among them.
 
@@ -71,6 +72,7 @@ def environment_variables(
         places: The private folders.
         surroundings: Credentials and endpoints.
         pycache: Where compiled modules go, since /var/task and /opt are not written to.
+        extra: What this kind of function has beside the usual ones, in Lambda's own paths.
     """
     variables = {
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
@@ -105,6 +107,8 @@ def environment_variables(
         **surroundings.credentials,
         **surroundings.endpoints,
     }
+    for name, value in extra.items():
+        variables[name] = os.pathsep.join(places.real(entry) for entry in value.split(os.pathsep))
     if function.log_format == "JSON":
         variables |= {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": function.log_level}
     for name, value in function.environment.items():

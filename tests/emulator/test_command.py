@@ -83,9 +83,9 @@ def test_json_is_one_line_with_everything_in_it(app, run) -> None:
     app.function("Fn", "def handler(event, context):\n    yield 'hi'\n")
     app.function("Plain", "def handler(event, context):\n    yield 'hi'\n", auth=None, alias=None)
     app.add(
-        "Node",
+        "Java",
         "AWS::Lambda::Function",
-        {"Runtime": "nodejs22.x", "Handler": "index.handler", "Code": {"ZipFile": "x"}, "Role": "r"},
+        {"Runtime": "java21", "Handler": "index.handler", "Code": {"ZipFile": "x"}, "Role": "r"},
     )
     running = run("--json", "--model", "echo", "--assembly", str(app.write()))
     document = running.document()
@@ -107,7 +107,7 @@ def test_json_is_one_line_with_everything_in_it(app, run) -> None:
     assert first["url"].endswith("/")
     rows = {row["logical_id"]: row for row in rest}
     assert (rows["Plain"]["alias"], rows["Plain"]["url"], rows["Plain"]["broken"]) == (None, None, None)
-    assert rows["Node"]["broken"].startswith("RUNTIME_NOT_RUN: ")
+    assert rows["Java"]["broken"].startswith("RUNTIME_NOT_RUN: ")
     assert {"admin", "stranger", "outsider", "Test/FnRole"} <= set(document["principals"])
     assert set(document["principals"]["admin"]) == {"arn", "access_key_id", "secret_access_key", "session_token"}
     assert call(first["url"], document["principals"]["admin"]).read() == b"hi"
