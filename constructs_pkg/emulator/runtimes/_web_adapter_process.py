@@ -32,6 +32,8 @@ ASYNC_INIT_SECONDS = 9.8
 """How long an asynchronous init waits before it lets the init phase end."""
 READ_BYTES = 65_536
 PROBE_SECONDS = 5.0
+ENDING_SECONDS = 0.25
+"""How long a server that has dropped a connection may take to end, to be known for one that has."""
 MAX_SCRIPT_BYTES = 65_536
 TEXT = re.compile(r"^(text/|application/(json|javascript|xml|[a-z0-9.+-]*\+(json|xml)))|charset=", re.IGNORECASE)
 HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "content-length", "trailer", "te", "upgrade")
@@ -140,9 +142,12 @@ class Server:
             time.sleep(RETRY_SECONDS)
         return False
 
-    def require_alive(self) -> None:
-        """Leaves, as the runtime would, where the server has left."""
-        status = self.process.poll()
+    def require_alive(self, seconds: float = 0.0) -> None:
+        """Leaves, as the runtime would, where the server has left, or does so within a time."""
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            status = None
         if status is not None:
             say(f"the web server has ended with exit status {status}")
             sys.exit(status if 0 < status < 128 else 1)
@@ -311,7 +316,7 @@ def serve(api: Api, server: Server) -> None:
             else:
                 api.post(f"invocation/{request_id}/response", buffered(response), {"Content-Type": "application/json", **echo})
         except (BrokenServer, OSError, http.client.HTTPException) as error:
-            server.require_alive()
+            server.require_alive(ENDING_SECONDS)
             document = json.dumps({"errorType": "Runtime.WebServer", "errorMessage": str(error)}).encode()
             kind = {"Content-Type": "application/json", "Lambda-Runtime-Function-Error-Type": "Runtime.WebServer", **echo}
             api.post(f"invocation/{request_id}/error", document, kind)
