@@ -269,3 +269,24 @@ def test_every_warning_is_named_on_a_page() -> None:
 def test_every_finding_is_named_on_the_page_of_the_checks() -> None:
     page = text_of(DOCS / "constructs" / "StreamingChecks.md")
     assert set(re.findall(r"^\| `(\w+)` \|", FINDINGS, re.M)) - codes_of(page) == set()
+
+
+# The runbook; that each alarm has its section there, tests/constructs/test_alarms.py sees to.
+
+
+def test_each_section_of_the_runbook_says_where_to_look_first_and_what_mends() -> None:
+    runbook = DOCS / "runbook.md"
+    headings = re.findall(r"^## (.+)$", text_of(runbook), re.M)
+    assert len(headings) > 10
+    for heading in headings:
+        text = section(runbook, heading)
+        assert "**Look first**" in text, heading
+        assert "| found | it is | mend |" in text or heading == "paging", heading
+
+
+def test_the_runbook_names_parameters_and_metrics_that_there_are() -> None:
+    """A runbook that sends a tired person to a setting which has another name by now is worse than none."""
+    text = text_of(DOCS / "runbook.md")
+    known = {parameter for page in PAGES for rows in parameters(page).values() for parameter in rows}
+    named = set(re.findall(r"`([a-z]+(?:_[a-z0-9]+)+)(?:=[^`]*)?`", text)) | set(re.findall(r"\((\w+)=\.\.\.\)", text))
+    assert named - known == {"grant_invoke_url"}
