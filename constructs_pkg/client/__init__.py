@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         Throttled,
     )
     from ._exchange import Timeouts
+    from ._invoke import invoke_stream
     from ._retry import RetryPolicy
     from ._signing import SigV4Auth
     from ._stream import AsyncStream, Stream
@@ -75,6 +76,7 @@ __all__ = [
     "Timeouts",
     "Usage",
     "decoder_for",
+    "invoke_stream",
 ]
 
 _HOMES = {
@@ -96,6 +98,7 @@ _HOMES = {
         "Throttled",
     ),
     "_exchange": ("Timeouts",),
+    "_invoke": ("invoke_stream",),
     "_retry": ("RetryPolicy",),
     "_signing": ("SigV4Auth",),
     "_stream": ("AsyncStream", "Stream"),
