@@ -31,6 +31,7 @@ else:
 
 DIALECT_MARK = "__streaming_dialect__"
 _HOOKS_MARK = "__streaming_hooks__"
+_STORE_MARK = "__streaming_store__"
 INIT_MARK = "__streaming_init__"  # what a handler wants done before its first invocation
 _ASYNC_CODE = 0x280  # CO_COROUTINE and CO_ASYNC_GENERATOR
 
@@ -41,6 +42,8 @@ def streaming_handler(function: Function, /) -> Function: ...
 def streaming_handler(
     *,
     dialect: str = ...,
+    resumable: bool = ...,
+    caller: Callable[[Request], str | None] | None = ...,
     on_start: Hook | None = ...,
     on_first_byte: Hook | None = ...,
     on_finish: Hook | None = ...,
@@ -51,6 +54,8 @@ def streaming_handler(
     /,
     *,
     dialect: str = "text",
+    resumable: bool = True,
+    caller: Callable[[Request], str | None] | None = None,
     on_start: Hook | None = None,
     on_first_byte: Hook | None = None,
     on_finish: Hook | None = None,
@@ -62,6 +67,12 @@ def streaming_handler(
 
     Args:
         dialect: The wire format. Default: "text".
+        resumable: Whether answers are kept where the function has a StreamStore, so that callers can come back for the rest. False:
+            nothing of an answer is written; it can still be cancelled, and counts for its caller's bound. Default: True.
+        caller: Names whom a stream belongs to, for a function whose callers come through one identity: a backend, CloudFront, a
+            Cognito role. Only the same name may resume or cancel it, and the bound holds for each name. Called before the handler,
+            where the function has a StreamStore; what it names must be proven (a token that was checked). None, or a None that it
+            returns: the identity that AWS checked.
         on_start: Called with a StreamReport before the handler runs. Hooks run in the handler's thread; what they raise is logged
             and changes nothing. Default: none.
         on_first_byte: Called soon after the first byte left.
@@ -73,12 +84,14 @@ def streaming_handler(
     """
     chosen = Dialect(dialect)
     hooks = Hooks(on_start, on_first_byte, on_finish, on_abort)
+    kept = (resumable, caller)
 
     def mark(handler: Any) -> Any:
         if not callable(handler):
             raise TypeError(f"HANDLER_TYPE: found {type(handler).__name__}; allowed: a function; put the decorator on a function")
         setattr(handler, DIALECT_MARK, chosen)
         setattr(handler, _HOOKS_MARK, hooks)
+        setattr(handler, _STORE_MARK, kept)
         return handler
 
     return mark if function is None else mark(function)
@@ -89,14 +102,20 @@ class Handler:
 
     Attributes:
         dialect: Its wire format; None where it is not decorated.
+        hooks: What its author wants to be told.
+        resumable: Whether its answers may be kept.
+        caller: Names whom a stream belongs to; None: AWS does.
     """
 
-    __slots__ = ("_function", "dialect", "hooks")
+    __slots__ = ("_function", "caller", "dialect", "hooks", "resumable")
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
         self.dialect: Dialect | None = getattr(function, DIALECT_MARK, None)
         self.hooks: Hooks = getattr(function, _HOOKS_MARK, NO_HOOKS)
+        self.resumable: bool
+        self.caller: Callable[[Request], str | None] | None
+        self.resumable, self.caller = getattr(function, _STORE_MARK, (True, None))
 
     def run(self, request: Request, context: LambdaContext, pipeline: Pipeline) -> None:
         """Calls the function and pushes what comes of it. Returns when it is done; its exceptions pass."""

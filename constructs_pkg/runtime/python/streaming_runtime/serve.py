@@ -18,7 +18,7 @@ from .errors import HttpError, StreamInterrupted
 from .interrupts import Interrupter
 from .pipeline import Pipeline
 from .request import Request
-from .telemetry import StreamReport, tell, write
+from .telemetry import NO_HOOKS, StreamReport, tell, write
 from .transport import PeerInterrupted, TransportError
 
 TYPE_CHECKING = False
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .handler import Handler
     from .invocation import Invocation
     from .settings import Settings
+    from .store.streams import Streams
+    from .store.visits import Visit
     from .transport import Reply, RuntimeApi
 
 
@@ -47,6 +49,11 @@ class Server:
         self._settings = settings
         self._clock = Clock()
         self._interrupter = Interrupter()
+        self._streams: Streams | None = None
+        if settings.store_table and handler.dialect is not None:
+            from .store.streams import Streams  # and what it needs: only where there is a table
+
+            self._streams = Streams(settings)
 
     def serve_one(self) -> None:
         """Waits for the next invocation and serves it.
@@ -80,6 +87,12 @@ class Server:
         dialect, hooks = self._handler.dialect, self._handler.hooks
         report = StreamReport(request, now)
         encoder = UndecoratedEncoder(request) if dialect is None else dialect.encoder(request)
+        visit: Visit | None = None
+        if self._streams is not None and event is not _NO_EVENT:
+            visit = self._streams.visit(self._handler, request, invocation, encoder)
+            if visit is not None:
+                encoder = visit.encoder
+                hooks = hooks if visit.is_own else NO_HOOKS
         pipeline = Pipeline(
             request,
             encoder,
@@ -100,24 +113,34 @@ class Server:
                 pipeline.refuse_event()
             else:
                 tell(hooks.on_start, report)
-                last_words = self._run(request, LambdaContext(invocation), pipeline)
+                last_words = self._run(request, LambdaContext(invocation), pipeline, visit)
         except PeerInterrupted as error:
             pipeline.interrupted()
             logs.log("WARN", f"STREAM_BROKEN_OFF: {error}")
         self._interrupter.armed = False
         report.ended_at = monotonic()
-        self._conclude(pipeline, reply)
-        if reply.chunks_sent or pipeline.outcome != "completed":  # a document is no stream
-            self._report(report, pipeline, reply, invocation, encoder.name)
+        try:
+            self._conclude(pipeline, reply)
+            if (visit is None or visit.is_own) and (
+                reply.chunks_sent or pipeline.outcome != "completed"
+            ):  # a document is no stream
+                self._report(report, pipeline, reply, invocation, encoder.name)
+        finally:
+            if visit is not None:
+                self._clock.release()  # which would take a table that is slow for a handler that does not go
+                visit.close(pipeline.outcome)
         if last_words is not None:
             raise last_words
 
-    def _run(self, request: Request, context: LambdaContext, pipeline: Pipeline) -> BaseException | None:
+    def _run(self, request: Request, context: LambdaContext, pipeline: Pipeline, visit: Visit | None) -> BaseException | None:
         """Runs the handler to its end, whichever that is. Returns an exception that has to end the process afterwards."""
         try:
             try:
                 self._interrupter.armed = True
-                self._handler.run(request, context, pipeline)
+                if visit is None:
+                    self._handler.run(request, context, pipeline)
+                else:
+                    visit.run(pipeline, lambda: self._handler.run(request, context, pipeline))
             finally:
                 self._interrupter.armed = False
             if not pipeline.outcome:
@@ -153,6 +176,8 @@ class Server:
         """Hears what the Runtime API says to the reply, and leaves the connection fit for the next one."""
         if pipeline.outcome == "deadline":
             logs.log("WARN", "STREAM_DEADLINE: the stream was ended before its time limit")
+        elif pipeline.outcome == "cancelled":
+            logs.log("INFO", "STREAM_CANCELLED: the stream was ended because its caller asked for it")
         try:
             answer = reply.result() if reply.ended else reply.verdict()
         except PeerInterrupted as error:

@@ -47,7 +47,18 @@ FLUSH_INTERVAL = Setting("STREAM_FLUSH_INTERVAL_MICROSECONDS", "microseconds", 5
 HEARTBEAT = Setting("STREAM_HEARTBEAT_SECONDS", "seconds", 15, 1, 300, also=0)
 DEADLINE_MARGIN = Setting("STREAM_DEADLINE_MARGIN_MS", "milliseconds", 1_000, 50, 60_000)
 MAX_DURATION = Setting("STREAM_MAX_DURATION_SECONDS", "seconds", None, 1, 900)
-ALL = (MAX_CHUNK_BYTES, FLUSH_INTERVAL, HEARTBEAT, DEADLINE_MARGIN, MAX_DURATION)
+STORE_RETENTION = Setting("STREAM_STORE_RETENTION_SECONDS", "seconds", 3_600, 60, 604_800)
+STORE_STREAMS_PER_CALLER = Setting("STREAM_STORE_STREAMS_PER_CALLER", "streams", None, 1, 1_000)
+ALL = (
+    MAX_CHUNK_BYTES,
+    FLUSH_INTERVAL,
+    HEARTBEAT,
+    DEADLINE_MARGIN,
+    MAX_DURATION,
+    STORE_RETENTION,
+    STORE_STREAMS_PER_CALLER,
+)
+STORE_TABLE = "STREAM_STORE_TABLE"  # a name or an ARN; unset: there is no store
 
 
 class Settings:
@@ -59,9 +70,21 @@ class Settings:
         heartbeat: Silence after which a heartbeat is sent. 0: never.
         deadline_margin: How long before Lambda's timeout the stream is ended in order.
         max_duration: Longest stream. None: Lambda's timeout alone.
+        store_table: DynamoDB table in which streams are kept. Empty: none, and nothing of the store is loaded.
+        store_retention: How long after its end a stream can be resumed.
+        store_streams_per_caller: How many streams one caller may have at a time. None: any number.
     """
 
-    __slots__ = ("deadline_margin", "flush_interval", "heartbeat", "max_chunk_bytes", "max_duration")
+    __slots__ = (
+        "deadline_margin",
+        "flush_interval",
+        "heartbeat",
+        "max_chunk_bytes",
+        "max_duration",
+        "store_retention",
+        "store_streams_per_caller",
+        "store_table",
+    )
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.max_chunk_bytes = _number(MAX_CHUNK_BYTES, environ)
@@ -70,6 +93,9 @@ class Settings:
         self.deadline_margin = _number(DEADLINE_MARGIN, environ) / 1e3
         longest = MAX_DURATION.read(environ)
         self.max_duration = None if longest is None else float(longest)
+        self.store_table = environ.get(STORE_TABLE, "").strip()
+        self.store_retention = _number(STORE_RETENTION, environ)
+        self.store_streams_per_caller = STORE_STREAMS_PER_CALLER.read(environ)
 
 
 def _number(setting: Setting, environ: Mapping[str, str]) -> int:
