@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Annotations, Duration, Stack
+from aws_cdk import Acknowledgment, Annotations, Duration, Stack, Validations
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -198,6 +198,28 @@ class CanaryRollout(Construct):
             pre_hook=self.shift.pre_hook,
             post_hook=self.shift.post_hook,
         )
+        self._acknowledge_findings()
+
+    def _acknowledge_findings(self) -> None:
+        """What checkers say of CodeDeploy's role, which CDK makes."""
+        policy = "arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited"
+        role = Validations.of(self.deployment_group.role)
+        role.acknowledge(
+            Acknowledgment(
+                id=f"AwsSolutions::AwsSolutions-IAM4[Policy::{policy}]",
+                reason="CodeDeploy asks for this managed policy, the narrower of the two that there are for Lambda",
+            )
+        )
+        stack = Stack.of(self)
+        for hook in {self.shift.pre_hook, self.shift.post_hook}:
+            resource = None if hook is None else hook.node.default_child
+            if isinstance(resource, lambda_.CfnFunction) and Stack.of(resource).node.addr == stack.node.addr:
+                role.acknowledge(
+                    Acknowledgment(
+                        id=f"AwsSolutions::AwsSolutions-IAM5[Resource::<{stack.resolve(resource.logical_id)}.Arn>:*]",
+                        reason="CodeDeploy calls the hook by whichever of its versions the deployment names",
+                    )
+                )
 
     def _check_watched(self, alarms: Sequence[cloudwatch.IAlarm]) -> None:
         if not alarms:
