@@ -39,11 +39,14 @@ def test_an_app_that_uses_every_construct_is_clean() -> None:
     assert status == 0, said
 
 
-def test_a_misspelt_name_is_a_type_error() -> None:
+@pytest.mark.parametrize(
+    ("package", "name"), [("constructs_pkg", "StreamingFuncton"), ("constructs_pkg.client", "StreamingCliet")]
+)
+def test_a_misspelt_name_is_a_type_error(package: str, name: str) -> None:
     """The names are loaded by a module's `__getattr__`, which a type checker would take for every name there could be."""
-    status, said = mypy("-c", "from constructs_pkg import StreamingFuncton")
+    status, said = mypy("-c", f"from {package} import {name}")
     assert status == 1
-    assert 'has no attribute "StreamingFuncton"' in said
+    assert f'has no attribute "{name}"' in said
 
 
 def keywords(function: Any) -> list[str]:
