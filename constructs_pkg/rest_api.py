@@ -18,6 +18,7 @@ from ._behind import require_heartbeat_within, timeout_seconds
 from ._grants import reachable, with_source
 from ._own_domain import OwnDomain
 from ._unbuffered import StaysUnbuffered
+from .defaults import StreamingDefaults
 from .rest_route import checked, pattern, variables
 from .web_acl import ManagedWebAcl, WebAcl, require_scope
 
@@ -108,8 +109,9 @@ class StreamingRestApi(Construct):
             domain_name: A name of one's own, such as `api.example.com`. Default: API Gateway's own.
             certificate: Its certificate, from this region (EDGE: from us-east-1). Default: one that `hosted_zone` validates.
             hosted_zone: Its zone; address records are made in it. Default: no records.
-            log_group: Where the access logs go. Default: a log group of its own, deleted with the stack.
-            log_group_retention: How long the log group of its own keeps them. Default: one month.
+            log_group: Where the access logs go. Default: a log group of its own, deleted with the stack, and encrypted with the key of
+                `StreamingDefaults` where there is one.
+            log_group_retention: How long the log group of its own keeps them. Default: that of `StreamingDefaults`, else one month.
             cloud_watch_role: Whether to make the role by which API Gateway writes logs, and to set it for the whole account and
                 region; it is kept when the stack is deleted. Default: False, whatever the feature flags say. Without one
                 the first deployment in an account fails ("CloudWatch Logs role ARN must be set in account settings").
@@ -231,8 +233,13 @@ class StreamingRestApi(Construct):
         return grant
 
     def _own_log_group(self, retention: logs.RetentionDays | None) -> logs.LogGroup:
+        defaults = StreamingDefaults.of(self)
         return logs.LogGroup(
-            self, "AccessLogs", retention=retention or logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY
+            self,
+            "AccessLogs",
+            retention=retention or defaults.log_group_retention or logs.RetentionDays.ONE_MONTH,
+            encryption_key=defaults.encryption_key,
+            removal_policy=RemovalPolicy.DESTROY,
         )
 
     def _method(

@@ -11,12 +11,14 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_route53 as route53
 from aws_cdk.assertions import Annotations, Match, Template
 
 from constructs_pkg._behind import remember_heartbeat
+from constructs_pkg.defaults import StreamingDefaults
 from constructs_pkg.rest_api import StreamingRestApi
 from constructs_pkg.rest_route import RestRoute
 from constructs_pkg.web_acl import WebAcl
@@ -401,6 +403,14 @@ class TestStage:
         )
         assert properties["RetentionInDays"] == 30
         assert group in json.dumps(setting["DestinationArn"])
+
+    def test_its_log_group_takes_the_defaults_of_its_scope(self, make_stack: Callable[..., Stack]) -> None:
+        stack = make_stack(env=HERE)
+        StreamingDefaults.set(stack, log_group_retention=logs.RetentionDays.ONE_YEAR, encryption_key=kms.Key(stack, "Key"))
+        make(stack)
+        Template.from_stack(stack).has_resource_properties(
+            "AWS::Logs::LogGroup", {"RetentionInDays": 365, "KmsKeyId": Match.any_value()}
+        )
 
     def test_the_log_group_or_its_retention_is_a_parameter(self, make_stack: Callable[..., Stack]) -> None:
         stack = make_stack()
