@@ -16,6 +16,10 @@ from .handler import streaming_handler
 from .request import Headers, Identity, Request
 from .telemetry import StreamReport
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .redaction import Redact
+
 __all__ = [
     "BadRequest",
     "Data",
@@ -29,6 +33,7 @@ __all__ = [
     "Internal",
     "ModelError",
     "NotFound",
+    "Redact",
     "Request",
     "Start",
     "StreamInterrupted",
@@ -38,3 +43,14 @@ __all__ = [
     "Usage",
     "streaming_handler",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):  # noqa: ANN001, ANN202 - not for type checkers, to which every name would be one of ours then
+        """`Redact`, which few handlers need, is loaded when one asks for it."""
+        if name != "Redact":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from .redaction import Redact
+
+        globals()[name] = Redact
+        return Redact

@@ -37,7 +37,7 @@ def _run(api: RuntimeApi) -> int:
     try:
         settings = Settings(os.environ)
         search_path.arrange()
-        served = handler.load(os.environ.get("_HANDLER", ""))
+        served = handler.load(os.environ.get("_HANDLER", ""), settings.redact)
     except InitError as error:
         if error.__cause__ is not None:
             logs.log_exception(error.__cause__)

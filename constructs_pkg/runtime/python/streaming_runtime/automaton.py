@@ -120,12 +120,14 @@ class Automaton:
         return state
 
     def step(self, state: State, sets: int) -> tuple[tuple[int, ...], State | None]:
-        """Looks at one more character: what matches end before it, and where the candidate stands after it. None: it is none."""
-        known = state.steps.get(sets)
-        if known is None:
-            accepted, reads = self._closure(state.nodes, state.behind, sets)
-            after = frozenset(following for test, following in reads if sets & test)
-            known = state.steps[sets] = (accepted, self._state(after, sets) if after else None)
+        """Looks at one more character, which `state.steps` knows from then on.
+
+        Returns:
+            What matches end before it, and where the candidate stands after it. None: it is none.
+        """
+        accepted, reads = self._closure(state.nodes, state.behind, sets)
+        after = frozenset(following for test, following in reads if sets & test)
+        state.steps[sets] = known = (accepted, self._state(after, sets) if after else None)
         return known
 
     def end(self, state: State) -> tuple[int, ...]:
@@ -258,7 +260,7 @@ class _Builder:
         if kind == "BRANCH":
             return self._add(_SPLIT, None, *(self._sequence(branch, flags, following) for branch in argument[1]))
         if kind in ("MAX_REPEAT", "MIN_REPEAT"):
-            return self._repeat(*argument, flags, following)
+            return self._repeat(argument, flags, following)
         if kind == "AT" and str(argument) in ("AT_BOUNDARY", "AT_NON_BOUNDARY"):
             bit = self._sets.bit(r"\w", flags)
             self.looks_behind |= bit
@@ -267,7 +269,8 @@ class _Builder:
             return self._look(argument, kind == "ASSERT_NOT", flags, following)
         raise self._unsupported(f"with {argument}")
 
-    def _repeat(self, least: int, most: int, items: Any, flags: int, following: int) -> int:
+    def _repeat(self, argument: Any, flags: int, following: int) -> int:
+        least, most, items = argument
         if self._width(items)[1] == 0:
             least, most = min(least, 1), 1 if most else 0  # what reads nothing is the same once and ten times
         after = following

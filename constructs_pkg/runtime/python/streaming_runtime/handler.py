@@ -13,11 +13,14 @@ from .telemetry import NO_HOOKS, Hooks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any, TypeVar, overload
 
+    from .checks import Checks
     from .context import LambdaContext
+    from .dialects.base import Encoder
     from .pipeline import Pipeline
+    from .redaction import Redact, Redaction
     from .request import Request
     from .telemetry import Hook
 
@@ -32,6 +35,8 @@ else:
 DIALECT_MARK = "__streaming_dialect__"
 _HOOKS_MARK = "__streaming_hooks__"
 _STORE_MARK = "__streaming_store__"
+_CHECKS_MARK = "__streaming_checks__"
+_REDACT_MARK = "__streaming_redact__"
 INIT_MARK = "__streaming_init__"  # what a handler wants done before its first invocation
 _ASYNC_CODE = 0x280  # CO_COROUTINE and CO_ASYNC_GENERATOR
 
@@ -44,6 +49,10 @@ def streaming_handler(
     dialect: str = ...,
     resumable: bool = ...,
     caller: Callable[[Request], str | None] | None = ...,
+    redact: Sequence[str | Redact] = ...,
+    max_request_bytes: int | None = ...,
+    content_types: Sequence[str] = ...,
+    schema: Mapping[str, Any] | None = ...,
     on_start: Hook | None = ...,
     on_first_byte: Hook | None = ...,
     on_finish: Hook | None = ...,
@@ -56,6 +65,10 @@ def streaming_handler(
     dialect: str = "text",
     resumable: bool = True,
     caller: Callable[[Request], str | None] | None = None,
+    redact: Sequence[str | Redact] = (),
+    max_request_bytes: int | None = None,
+    content_types: Sequence[str] = (),
+    schema: Mapping[str, Any] | None = None,
     on_start: Hook | None = None,
     on_first_byte: Hook | None = None,
     on_finish: Hook | None = None,
@@ -73,6 +86,12 @@ def streaming_handler(
             Cognito role. Only the same name may resume or cancel it, and the bound holds for each name. Called before the handler,
             where the function has a StreamStore; what it names must be proven (a token that was checked). None, or a None that it
             returns: the identity that AWS checked.
+        redact: What is taken out of everything that leaves: names as in redaction_patterns.py, and `Redact` for patterns of one's own.
+            STREAM_REDACT adds to it. Default: nothing.
+        max_request_bytes: Longest body of a request; a longer one is 413. Default: Lambda's own 6 MB.
+        content_types: Media types that a body may have, as in ("application/json",) or ("text/*",); another one is 415. Default: any.
+        schema: JSON Schema of the body, of the keywords that schema.py knows; a body that does not fit it is 400. It is looked at where
+            there is a body, with POST, PUT and PATCH, and on direct invocations. Default: none.
         on_start: Called with a StreamReport before the handler runs. Hooks run in the handler's thread; what they raise is logged
             and changes nothing. Default: none.
         on_first_byte: Called soon after the first byte left.
@@ -80,11 +99,18 @@ def streaming_handler(
         on_abort: Called after any other: errored, interrupted, cancelled or cut off at the deadline.
 
     Raises:
-        ValueError: `DIALECT_UNKNOWN` for a name that is none.
+        ValueError: `DIALECT_UNKNOWN` for a name that is none; `REDACTION_...` for what cannot be redacted, `SCHEMA_...` for a schema
+            with other keywords, `CHECK_...` for a check that cannot be made.
     """
     chosen = Dialect(dialect)
     hooks = Hooks(on_start, on_first_byte, on_finish, on_abort)
     kept = (resumable, caller)
+    redaction = _redaction(chosen, tuple(redact)) if redact else None
+    checks: Checks | None = None
+    if max_request_bytes is not None or content_types or schema is not None:
+        from .checks import Checks  # only where there are any
+
+        checks = Checks(max_request_bytes, content_types, schema)
 
     def mark(handler: Any) -> Any:
         if not callable(handler):
@@ -92,6 +118,8 @@ def streaming_handler(
         setattr(handler, DIALECT_MARK, chosen)
         setattr(handler, _HOOKS_MARK, hooks)
         setattr(handler, _STORE_MARK, kept)
+        setattr(handler, _REDACT_MARK, redaction)
+        setattr(handler, _CHECKS_MARK, checks)
         return handler
 
     return mark if function is None else mark(function)
@@ -100,26 +128,40 @@ def streaming_handler(
 class Handler:
     """A function that serves invocations.
 
+    Args:
+        function: The function, as the decorator left it.
+        redact: Names of what is taken out beside what the decorator said.
+
     Attributes:
         dialect: Its wire format; None where it is not decorated.
         hooks: What its author wants to be told.
         resumable: Whether its answers may be kept.
         caller: Names whom a stream belongs to; None: AWS does.
+        redaction: What is taken out of everything that leaves; None: nothing.
+        encoder: Makes what encodes the answer to a request.
     """
 
-    __slots__ = ("_function", "caller", "dialect", "hooks", "resumable")
+    __slots__ = ("_checks", "_function", "caller", "dialect", "encoder", "hooks", "redaction", "resumable")
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], redact: tuple[str, ...] = ()) -> None:
         self._function = function
         self.dialect: Dialect | None = getattr(function, DIALECT_MARK, None)
         self.hooks: Hooks = getattr(function, _HOOKS_MARK, NO_HOOKS)
         self.resumable: bool
         self.caller: Callable[[Request], str | None] | None
         self.resumable, self.caller = getattr(function, _STORE_MARK, (True, None))
+        self._checks: Checks | None = getattr(function, _CHECKS_MARK, None)
+        self.redaction: Redaction | None = getattr(function, _REDACT_MARK, None)
+        if redact:
+            own = () if self.redaction is None else tuple(self.redaction.rules)
+            self.redaction = _redaction(self.dialect, own + redact)
+        self.encoder = _encoder(self.dialect, self.redaction)
 
     def run(self, request: Request, context: LambdaContext, pipeline: Pipeline) -> None:
         """Calls the function and pushes what comes of it. Returns when it is done; its exceptions pass."""
         decorated = self.dialect is not None
+        if self._checks is not None:
+            self._checks.check(request)
         result = self._function(request if decorated else request.event, context)
         if hasattr(result, "__await__") or hasattr(result, "__aiter__"):
             from . import async_handler  # and with it asyncio: 40 ms that only an async handler pays
@@ -154,11 +196,15 @@ def stream(events: Iterable[object], push: Callable[[object], None]) -> None:
                 log_exception(error)
 
 
-def load(name: str) -> Handler:
+def load(name: str, redact: tuple[str, ...] = ()) -> Handler:
     """Finds the function that _HANDLER names, and does what it needs before its first invocation.
 
+    Args:
+        name: As `find` has it.
+        redact: Names of what is taken out beside what the handler's decorator said.
+
     Raises:
-        InitError: As `find`; or what the handler wants done first failed.
+        InitError: As `find`; or what the handler wants done first failed; or its answers cannot be redacted.
     """
     function = find(name)
     prepare = getattr(function, INIT_MARK, None)
@@ -173,7 +219,10 @@ def load(name: str) -> Handler:
     code = getattr(function, "__code__", None)
     if code is not None and code.co_flags & _ASYNC_CODE:
         from . import async_handler  # noqa: F401 - asyncio's 40 ms belong to the start, not to the first request
-    return Handler(function)
+    try:
+        return Handler(function, redact)
+    except ValueError as error:
+        raise InitError("Runtime.InvalidSetting", str(error)) from None
 
 
 def find(name: str) -> Callable[..., Any]:
@@ -208,6 +257,38 @@ def find(name: str) -> Callable[..., Any]:
         raise InitError("Runtime.HandlerNotFound", f"Handler '{function_name}' {found} in module '{module_name}'")
     found_function: Callable[..., Any] = function
     return found_function
+
+
+def _encoder(dialect: Dialect | None, redaction: Redaction | None) -> Callable[[Request], Encoder]:
+    """Of a dialect, behind redaction where there is any."""
+    if dialect is None:
+        from .dialects.raw import UndecoratedEncoder
+
+        return UndecoratedEncoder
+    if redaction is None:
+        return dialect.encoder
+    from .dialects import redacted
+
+    return lambda request: redacted.Encoder(request, dialect.encoder(request), redaction)
+
+
+def _redaction(dialect: Dialect | None, rules: tuple[str | Redact, ...]) -> Redaction:
+    """What is taken out, where there is text to take it out of: bytes may be anything."""
+    if dialect is None or dialect.name in ("", "bytes"):
+        found = (
+            "a handler without @streaming_handler"
+            if dialect is None
+            else f"the dialect {dialect.name!r}"
+            if dialect.name
+            else "an ASGI app"
+        )
+        raise ValueError(
+            f"REDACTION_NEEDS_TEXT: found {found}, whose answers are bytes; allowed: a dialect of text; use dialect='text' or another, or "
+            "redact nothing here"
+        )
+    from .redaction import Redaction  # and with it the regular expressions: only where something is redacted
+
+    return Redaction(rules)
 
 
 def _answer(value: Any, request: Request, pipeline: Pipeline) -> None:

@@ -1,4 +1,6 @@
-"""A token's way, written down once: handler -> dialect -> pacing -> transport. What it calls is pure, except the reply at its end.
+"""A token's way, written down once: handler -> redaction -> dialect -> pacing -> compression -> transport.
+
+What it calls is pure, except the reply at its end.
 
 Two threads come here: the handler's, with events, and the clock's, with the time. Everything happens under one lock, which is held
 while the reply waits for a slow reader: then the handler waits too, and that is the back-pressure.
@@ -23,7 +25,7 @@ from .errors import (
 from .events import Data, Error, Finish, HttpResponse, Internal, Start, Text
 from .heartbeat import Heartbeat
 from .pacing import Pacer
-from .prelude import CONTENT_TYPE, prelude
+from .prelude import CONTENT_TYPE, accepts_encodings, prelude
 from .telemetry import tell
 from .transport import PeerInterrupted
 
@@ -33,8 +35,10 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from .clock import Clock
+    from .compression import Gzip
     from .dialects.base import Encoder
     from .interrupts import Interrupter
+    from .redaction import Redaction
     from .request import Request
     from .settings import Settings
     from .telemetry import Hook, StreamReport
@@ -56,6 +60,7 @@ class Pipeline:
     Args:
         report: Where times, usage and the like are noted.
         on_first_byte: Called soon after the first byte left, in the handler's thread.
+        redaction: What must not leave; the encoder keeps it from text and data, the pipeline from everything else. Default: nothing.
         decorated: Whether the handler named a dialect, so that every failure can be told in its form.
 
     Attributes:
@@ -75,12 +80,16 @@ class Pipeline:
         now: float,
         report: StreamReport,
         on_first_byte: Hook | None = None,
+        redaction: Redaction | None = None,
     ) -> None:
         self._request = request
         self._encoder = encoder
         self._reply = reply
         self._max_chunk = settings.max_chunk_bytes
         self._tail = 2 * settings.flush_interval
+        self._compression = settings.compression
+        self._gzip: Gzip | None = None
+        self._redaction = redaction
         self._deadline = deadline
         self._clock = clock
         self._interrupter = interrupter
@@ -138,7 +147,7 @@ class Pipeline:
                 elif gap < 0:
                     report.first_event_at = now
             if not self._reply.begun and not self._pacer.pieces:
-                self._open(now)
+                self._open(now, data)
             if self._pacer.add(data, now):
                 self._flush(now)
             elif self._clock.wakes_at > now + self._tail:
@@ -169,7 +178,7 @@ class Pipeline:
             if self.outcome:
                 raise StreamInterrupted
             self.outcome = "completed"
-            self._reply.respond("application/json", value)
+            self._reply.respond("application/json", self._cleared(value, "application/json"))
 
     def fail(self, error: BaseException) -> None:
         """The handler raised: tells the caller what it may know, in the form that is still possible."""
@@ -178,7 +187,7 @@ class Pipeline:
                 return
             if isinstance(error, HttpError):
                 told = Error(error.code, error.message)
-                counted = (f"Function.{type(error).__name__}", error.message)
+                counted = (f"Function.{type(error).__name__}", self._cleared_text(error.message))
                 refusal = error
             else:
                 message = internal_message(self._request.id)
@@ -282,11 +291,11 @@ class Pipeline:
     def _end_early(self, error: HttpError, kind: str, until: float) -> None:
         if self._reply.begun:
             self._tell(Error(error.code, error.message))
-            self._reply.finish(*self._pacer.take(), self._max_chunk, None, until)
+            self._reply.finish(*self._last(), self._max_chunk, None, until)
         elif self._request.is_http:
             self._drop_gathered()
             self._refuse(error)
-            self._reply.finish(*self._pacer.take(), self._max_chunk, None, until)
+            self._reply.finish(*self._last(), self._max_chunk, None, until)
         else:
             self._reply.fail(kind, error.message, until)
 
@@ -345,7 +354,7 @@ class Pipeline:
     def _fail_in_band(self, event: Error) -> bytes:
         if not self._reply.begun:
             raise HttpError(500, event.code, event.message)
-        self._error = ("Function.StreamError", f"{event.code}: {event.message}")
+        self._error = ("Function.StreamError", f"{event.code}: {self._cleared_text(event.message)}")
         data = self._encoder.flush() + self._encoder.error(event)
         self._close_stages()
         return data
@@ -359,7 +368,7 @@ class Pipeline:
         if event.body is not None or self._is_bodiless():
             self._close_stages()
             self._stages[Finish] = _nothing  # it adds nothing to an answer that is whole
-        return event.body or b""
+        return self._cleared(event.body, event.headers["content-type"]) if event.body else b""
 
     def _stage_of(self, event: object) -> Stage:
         """Subclasses of the events are their base; anything else is a mistake in the handler."""
@@ -374,8 +383,8 @@ class Pipeline:
 
     # ---- parts of the answer
 
-    def _open(self, now: float) -> None:
-        """Puts what comes before the first byte in front of it."""
+    def _open(self, now: float, first: bytes = b"") -> None:
+        """Puts what comes before the first byte in front of it, and decides whether all of it leaves compressed."""
         encoder = self._encoder
         if not self._request.is_http:
             self._reply.content_type = encoder.content_type
@@ -384,17 +393,23 @@ class Pipeline:
             return
         self._reply.content_type = CONTENT_TYPE
         whole = self._response is not None and (self._response.body is not None or self._is_bodiless())
-        if whole:
-            head = prelude(self._response, "", {}, "")
-        else:
-            head = prelude(self._response, encoder.content_type, encoder.headers, encoder.name, encoder.stream_id)
-        self._pacer.add(head, now)
+        named = ("", {}, "", "") if whole else (encoder.content_type, encoder.headers, encoder.name, encoder.stream_id)
+        compressed = False
+        if self._compression and accepts_encodings(self._request):
+            from .compression import Gzip, is_wanted  # 1 ms, once, for callers who ask
+
+            headers = {} if self._response is None else self._response.headers
+            status = 200 if self._response is None else self._response.status
+            size = len(first) if whole or (encoder.content_type and not encoder.name) else None  # a document, or a stream
+            compressed = is_wanted(self._request, status, headers, self.content_type, size)
+            self._gzip = Gzip() if compressed else None
+        self._pacer.add(prelude(self._response, *named, gzip=compressed), now)
 
     def _gather(self, data: bytes) -> None:
         """Adds what leaves with the end."""
         now = monotonic()
         if not self._reply.begun and not self._pacer.pieces:
-            self._open(now)
+            self._open(now, data)
         self._pacer.add(data, now)
 
     def _tell(self, error: Error) -> None:
@@ -414,21 +429,39 @@ class Pipeline:
         if not self._reply.begun and not self._pacer.pieces:
             self._open(monotonic())  # an empty stream has a prelude and an end too, or its reader waits for ever
         self.outcome = outcome
-        self._reply.finish(*self._pacer.take(), self._max_chunk, self._error)
+        self._reply.finish(*self._last(), self._max_chunk, self._error)
 
     def _flush(self, now: float, until: float | None = None) -> None:
         if now >= self._deadline.cut_off_at and until is None:
             self._cut_off(now)
             raise StreamInterrupted
-        pieces, size = self._pacer.take()
+        pieces, size = self._pacer.take() if self._gzip is None else self._compress(self._gzip.flush)
         self._reply.send(pieces, size, self._max_chunk, until)
         self._pacer.sent_at = sent_at = monotonic()
         if self._report.first_byte_at is None:
             self._report.first_byte_at = sent_at
 
+    def _last(self) -> tuple[list[bytes], int]:
+        return self._pacer.take() if self._gzip is None else self._compress(self._gzip.finish)
+
+    def _compress(self, compress: Callable[[list[bytes]], bytes]) -> tuple[list[bytes], int]:
+        """What is gathered, compressed; the prelude is not part of the body."""
+        pieces, _ = self._pacer.take()
+        head = 0 if self._reply.begun else 1
+        packed = [*pieces[:head], compress(pieces[head:])]
+        return packed, sum(map(len, packed))
+
+    def _cleared(self, body: bytes, content_type: str) -> bytes:
+        """A whole answer without what must not leave."""
+        return body if self._redaction is None else self._redaction.redact_body(body, content_type)
+
+    def _cleared_text(self, text: str) -> str:
+        return text if self._redaction is None else self._redaction.redact(text)
+
     def _drop_gathered(self) -> None:
         self._pacer.take()
         self._response = None
+        self._gzip = None
 
     def _close_stages(self) -> None:
         self._terminal = True

@@ -7,15 +7,34 @@ from __future__ import annotations
 
 from .events import HttpResponse, compact_json
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .request import Request
+
 CONTENT_TYPE = "application/vnd.awslambda.http-integration-response"
 MAX_BYTES = 16_384
 _END = b"\0" * 8
 
-_defaults: dict[tuple[str, str], bytes] = {}
+_defaults: dict[tuple[str, str, bool], bytes] = {}
+
+
+def accepts_encodings(request: Request) -> bool:
+    """Whether the caller of an HTTP event says which content encodings it takes. Cheap: it is asked before every first byte."""
+    headers = request.event.get("headers")
+    if not isinstance(headers, dict):
+        return "accept-encoding" in request.headers
+    # A Function URL has it in lower case, a REST API as it was sent.
+    return "accept-encoding" in headers or "Accept-Encoding" in headers
 
 
 def prelude(
-    response: HttpResponse | None, content_type: str, headers: dict[str, str], dialect: str, stream_id: str = ""
+    response: HttpResponse | None,
+    content_type: str,
+    headers: dict[str, str],
+    dialect: str,
+    stream_id: str = "",
+    *,
+    gzip: bool = False,
 ) -> bytes:
     """The prelude for what a handler asked for, on top of what its dialect says.
 
@@ -25,11 +44,12 @@ def prelude(
         headers: The dialect's.
         dialect: Its name, sent as `x-stream-dialect`. Empty: not sent.
         stream_id: The stream's name, sent as `x-stream-id`. Empty: not sent.
+        gzip: Whether the body is compressed, so that nobody stores it for a caller who cannot read it.
 
     Raises:
         ValueError: `PRELUDE_TOO_LONG` above 16 KB, which Lambda would not find the end of.
     """
-    key = (dialect, content_type)
+    key = (dialect, content_type, gzip)
     reusable = response is None and not stream_id
     if reusable and key in _defaults:
         return _defaults[key]
@@ -44,6 +64,10 @@ def prelude(
         metadata["statusCode"] = response.status
         if response.cookies:
             metadata["cookies"] = list(response.cookies)
+    if gzip:
+        merged.pop("content-length", None)  # that of the body as it was
+        merged["content-encoding"] = "gzip"
+        merged["vary"] = f"{merged['vary']}, accept-encoding" if "vary" in merged else "accept-encoding"
     encoded = compact_json(metadata) + _END
     if len(encoded) > MAX_BYTES:
         raise ValueError(

@@ -9,7 +9,10 @@ A match is the longest at its place. Matches that overlap are taken out together
 
 from __future__ import annotations
 
+import json
+
 from .automaton import Automaton
+from .events import compact_json
 from .redaction_patterns import PATTERNS
 
 TYPE_CHECKING = False
@@ -50,8 +53,9 @@ class Redact:
         check: Callable[[str], bool] | None = None,
         max_length: int | None = None,
     ) -> None:
-        self.source: str = getattr(pattern, "pattern", pattern)
-        self.flags: int = getattr(pattern, "flags", 0)
+        given: Any = pattern
+        self.source: str = getattr(given, "pattern", given)
+        self.flags: int = getattr(given, "flags", 0)
         if not isinstance(self.source, str):
             raise TypeError(
                 f"REDACTION_PATTERN: found {pattern!r}; allowed: a regular expression of str, as source or compiled; give one of these"
@@ -93,6 +97,21 @@ class Redaction:
         stream = Redactor(self)
         stream.add(text)
         return stream.take(ended=True)
+
+    def redact_body(self, body: bytes, content_type: str) -> bytes:
+        """A whole answer: JSON as `redact_value` has it, other text as one text. What is neither is left alone."""
+        from .compression import is_text
+
+        if not is_text(content_type):
+            return body
+        try:
+            value = json.loads(body) if "json" in content_type.lower() else None
+        except (ValueError, RecursionError):
+            value = None
+        if value is None:
+            return self.redact(body.decode("utf-8", "replace")).encode()
+        cleared = self.redact_value(value)
+        return body if cleared == value else compact_json(cleared)
 
     def redact_value(self, value: Any) -> Any:
         """A JSON value: each string in it is a text of its own. Names of members stay as they are."""

@@ -13,7 +13,6 @@ from . import logs
 from .clock import Clock
 from .context import LambdaContext
 from .deadline import Deadline
-from .dialects.raw import UndecoratedEncoder
 from .errors import HttpError, StreamInterrupted
 from .interrupts import Interrupter
 from .pipeline import Pipeline
@@ -84,9 +83,9 @@ class Server:
             logs.log_exception(error)
             event = _NO_EVENT
         request = Request(event, invocation.request_id, wall)
-        dialect, hooks = self._handler.dialect, self._handler.hooks
+        hooks = self._handler.hooks
         report = StreamReport(request, now)
-        encoder = UndecoratedEncoder(request) if dialect is None else dialect.encoder(request)
+        encoder = self._handler.encoder(request)
         visit: Visit | None = None
         if self._streams is not None and event is not _NO_EVENT:
             visit = self._streams.visit(self._handler, request, invocation, encoder)
@@ -101,10 +100,11 @@ class Server:
             Deadline(now, invocation.deadline_ms / 1000 - wall, self._settings.deadline_margin, self._settings.max_duration),
             self._clock,
             self._interrupter,
-            dialect is not None,
+            self._handler.dialect is not None,
             now,
             report,
             hooks.on_first_byte,
+            self._handler.redaction,
         )
         self._clock.watch(pipeline)
         last_words: BaseException | None = None

@@ -6,7 +6,7 @@ from .errors import InitError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class Setting:
@@ -61,6 +61,60 @@ ALL = (
 STORE_TABLE = "STREAM_STORE_TABLE"  # a name or an ARN; unset: there is no store
 
 
+class Choice:
+    """One environment variable: a word, or several with commas between them.
+
+    Args:
+        name: The variable.
+        allowed: The words.
+        default: What counts where it is unset or empty, as it would be written.
+        many: Whether several may stand there.
+    """
+
+    __slots__ = ("allowed", "default", "many", "name")
+
+    def __init__(self, name: str, allowed: Iterable[str], default: str, *, many: bool = False) -> None:
+        self.name = name
+        self.allowed = tuple(allowed)
+        self.default = default
+        self.many = many
+
+    def read(self, environ: Mapping[str, str]) -> tuple[str, ...]:
+        """The words found, or the default.
+
+        Raises:
+            InitError: `SETTING_INVALID` for a word that is not allowed.
+        """
+        text = environ.get(self.name, "").strip() or self.default
+        words = tuple(word.strip() for word in text.split(",")) if self.many and text else (text,) * bool(text)
+        if not all(word in self.allowed for word in words):
+            several = ", several with commas between them" if self.many else ""
+            raise InitError(
+                "Runtime.InvalidSetting",
+                f"SETTING_INVALID: found {self.name}={text!r}; allowed: {', '.join(self.allowed)}{several}; "
+                f"unset it for {self.default or 'none'}",
+            )
+        return words
+
+
+COMPRESSION = Choice("STREAM_COMPRESSION", ("auto", "off"), "auto")
+REDACT = Choice(
+    "STREAM_REDACT",
+    (
+        "email",
+        "phone",
+        "card-number",
+        "iban",
+        "us-ssn",
+        "aws-access-key-id",
+        "aws-secret-access-key",
+    ),  # redaction_patterns.py has them
+    "",
+    many=True,
+)
+CHOICES = (COMPRESSION, REDACT)
+
+
 class Settings:
     """All settings, read once at init; times in seconds.
 
@@ -70,17 +124,21 @@ class Settings:
         heartbeat: Silence after which a heartbeat is sent. 0: never.
         deadline_margin: How long before Lambda's timeout the stream is ended in order.
         max_duration: Longest stream. None: Lambda's timeout alone.
+        compression: Whether answers leave compressed where the caller and the path allow it.
+        redact: Names of what is taken out of every answer.
         store_table: DynamoDB table in which streams are kept. Empty: none, and nothing of the store is loaded.
         store_retention: How long after its end a stream can be resumed.
         store_streams_per_caller: How many streams one caller may have at a time. None: any number.
     """
 
     __slots__ = (
+        "compression",
         "deadline_margin",
         "flush_interval",
         "heartbeat",
         "max_chunk_bytes",
         "max_duration",
+        "redact",
         "store_retention",
         "store_streams_per_caller",
         "store_table",
@@ -93,6 +151,8 @@ class Settings:
         self.deadline_margin = _number(DEADLINE_MARGIN, environ) / 1e3
         longest = MAX_DURATION.read(environ)
         self.max_duration = None if longest is None else float(longest)
+        self.compression = COMPRESSION.read(environ) == ("auto",)
+        self.redact = REDACT.read(environ)
         self.store_table = environ.get(STORE_TABLE, "").strip()
         self.store_retention = _number(STORE_RETENTION, environ)
         self.store_streams_per_caller = STORE_STREAMS_PER_CALLER.read(environ)
