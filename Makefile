@@ -70,6 +70,6 @@ $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
 	@touch $@
 
 node_modules/.ready: $(VENV)/.ready package.json package-lock.json
-	@echo "  installing the pinned CDK CLI and esbuild"
+	@echo "  installing the npm packages (CDK CLI, esbuild, clients for the tests)"
 	@npm ci --no-progress --loglevel=error
 	@touch $@
