@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MODEL_IDS = tuple(os.environ["MODEL_IDS"].split(","))
 
-bedrock.client()  # boto3 is loaded at init, before the first request, and not while a caller waits
+bedrock.client()  # what asking a model needs is loaded at init, before the first request, and not while a caller waits
 
 
 @streaming_handler(dialect="openai-chat")

@@ -9,6 +9,16 @@ its credentials and its endpoints, and says so where it is configured in another
 
 from .client import AwsClient
 from .endpoints import BEDROCK_RUNTIME, DYNAMODB, Service, why_not
-from .errors import AwsError, ConfigurationError, Unreachable
+from .errors import AwsError, ConfigurationError, Refused, Unreachable
 
-__all__ = ["BEDROCK_RUNTIME", "DYNAMODB", "AwsClient", "AwsError", "ConfigurationError", "Service", "Unreachable", "why_not"]
+__all__ = [
+    "BEDROCK_RUNTIME",
+    "DYNAMODB",
+    "AwsClient",
+    "AwsError",
+    "ConfigurationError",
+    "Refused",
+    "Service",
+    "Unreachable",
+    "why_not",
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from streaming_runtime.http1 import request as http_request
@@ -10,7 +9,8 @@ from streaming_runtime.http1 import request as http_request
 from . import credentials, endpoints
 from .answers import AnswerParser
 from .connection import CONNECT_TIMEOUT_SECONDS, Connection, receive_into
-from .errors import Unreachable
+from .errors import Refused, Unreachable
+from .retrying import may_be_retried, pause_before_next
 from .signing import sign
 
 TYPE_CHECKING = False
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 READ_TIMEOUT_SECONDS = 60.0
 MAX_ATTEMPTS = 3
 MAX_ANSWER_BYTES = 16 * 1_048_576  # of an answer that is wanted whole; DynamoDB's largest is 16 MB
-PAUSE_SECONDS = 0.05  # the longest before a second attempt; doubled before each further one
-THROTTLED_PAUSE_SECONDS = 0.5
-MAX_RETRY_AFTER_SECONDS = 2  # a service that wants longer is not asked again: the caller may have to
 _THROTTLING_CODES = frozenset(
     (
         "ThrottlingException", "Throttling", "ThrottledException", "RequestThrottled", "RequestThrottledException", "SlowDown",
@@ -64,6 +61,10 @@ class Answer:
         """How long to wait, in whole seconds, where the service says so."""
         said = self.headers.get("retry-after", "")
         return int(said) if said.isascii() and said.isdigit() and len(said) < 6 else None
+
+    def refusal(self) -> Refused:
+        """An error answer as an exception."""
+        return Refused(self.status, self.code, self.body[:2000].decode("utf-8", "replace"), self.retry_after)
 
 
 class OpenAnswer:
@@ -167,23 +168,19 @@ class AwsClient:
         attempt = 0
         while True:
             attempt += 1
-            pause = PAUSE_SECONDS
             try:
                 answer = self._attempt(method, path, headers, body, stream)
             except Unreachable:
                 if attempt >= attempts:
                     raise
+                pause = pause_before_next(attempt)
             else:
                 if isinstance(answer, OpenAnswer) or attempt >= attempts or not (answer.status >= 500 or answer.is_throttling):
                     return answer
-                if answer.is_throttling:
-                    pause = THROTTLED_PAUSE_SECONDS
-                after = answer.retry_after
-                if after is not None:
-                    if after > MAX_RETRY_AFTER_SECONDS:
-                        return answer
-                    time.sleep(after)
-            time.sleep(pause * 2 ** (attempt - 1) * _fraction())
+                if not may_be_retried(answer.retry_after):
+                    return answer
+                pause = pause_before_next(attempt, answer.is_throttling, answer.retry_after)
+            time.sleep(pause)
 
     def _attempt(self, method: str, path: str, headers: Mapping[str, str], body: bytes, stream: bool) -> Answer | OpenAnswer:
         kept = self._kept()
@@ -275,11 +272,6 @@ def _error_code(headers: Mapping[str, str], body: bytes) -> str:
             document = {}
         code = str(document.get("__type") or document.get("code") or "")
     return code.partition(":")[0].rpartition("#")[2]
-
-
-def _fraction() -> float:
-    """At random from 0 to 1. From the system, as `random` would be the same in every environment restored from one snapshot."""
-    return int.from_bytes(os.urandom(4), "big") / 0xFFFF_FFFF
 
 
 _clients: list[AwsClient] = []

@@ -1,10 +1,10 @@
-"""What can go wrong between here and AWS, apart from what AWS says itself."""
+"""What can go wrong between here and AWS."""
 
 from __future__ import annotations
 
 
 class AwsError(Exception):
-    """A call that got no whole answer."""
+    """A call that did not do what was asked."""
 
 
 class ConfigurationError(AwsError):
@@ -13,3 +13,19 @@ class ConfigurationError(AwsError):
 
 class Unreachable(AwsError):
     """No connection, or one that broke or fell silent before the answer was whole. Whether AWS did what was asked is not known."""
+
+
+class Refused(AwsError):
+    """AWS answered with an error.
+
+    Attributes:
+        status: As in 400; 0 for an error within a stream.
+        code: As in "ValidationException"; empty where AWS named none.
+        retry_after: How long AWS asks to wait, in whole seconds; None where it does not say.
+    """
+
+    def __init__(self, status: int, code: str, message: str, retry_after: int | None = None) -> None:
+        super().__init__(f"{code or status}: {message}")
+        self.status = status
+        self.code = code
+        self.retry_after = retry_after

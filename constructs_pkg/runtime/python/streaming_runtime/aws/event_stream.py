@@ -12,6 +12,7 @@ from binascii import crc32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 MAX_FRAME_BYTES = 24 * 1_048_576  # of a payload 16 MB are allowed; what claims more is no frame
@@ -46,15 +47,14 @@ class EventStreamDecoder:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> list[Frame]:
-        """Takes what arrived. Returns what is complete.
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Takes what arrived, and yields each frame that it completes; take them all. What came before a wrong one is yielded first.
 
         Raises:
             MalformedFrame: A length or a checksum is wrong.
         """
         buffer = self._buffer
         buffer += data
-        frames = []
         while len(buffer) >= _PRELUDE_BYTES:
             total, headers_size = _number(buffer[:4]), _number(buffer[4:8])
             if crc32(buffer[:8]) != _number(buffer[8:12]):
@@ -68,8 +68,7 @@ class EventStreamDecoder:
             if crc32(frame[:-4]) != _number(frame[-4:]):
                 raise MalformedFrame("the checksum of a frame is wrong")
             end = _PRELUDE_BYTES + headers_size
-            frames.append(Frame(_headers(frame[_PRELUDE_BYTES:end]), frame[end:-4]))
-        return frames
+            yield Frame(_headers(frame[_PRELUDE_BYTES:end]), frame[end:-4])
 
     def close(self) -> None:
         """The stream is over.
