@@ -171,7 +171,7 @@ class Table:
         return found if found is not None and found.owner == owner and found.ttl > now else None
 
     def key_holding(self, stream: str, number: int) -> str:
-        """The key of the item in which event `number` begins, or would."""
+        """The key of the last item that begins with this event or before it. Where there is none, one before all that may come."""
         answer = self._query(
             stream,
             "#sk BETWEEN :low AND :high",
@@ -182,7 +182,7 @@ class Table:
             names={"#first": "first"},
         )
         items = answer["Items"]
-        return event_key(int(items[0]["first"]["N"]) if items else number)
+        return event_key(int(items[0]["first"]["N"]) if items else 0)
 
     def batches(self, stream: str, key: str) -> Iterator[Batch]:
         """The stream's items from `key` on, page by page as they are asked for."""

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from streaming_runtime.pipeline import Pipeline
     from streaming_runtime.request import Request
 
-    from .table import Table
+    from .table import Stream, Table
     from .worker import Worker
 
 ADMISSION_SECONDS = 1.0  # how long a stream waits to be told that its caller may have it
 CLOSING_SECONDS = 2.0  # how long the environment stays awake for the table once the stream is over
 RETRY_AFTER_SECONDS = 2
+# A stream's item is written beside its first byte: whoever comes back within some milliseconds would find none.
+LOOKS_AGAIN_SECONDS = (0.2, 0.4)
 _STATUS_OF = {"interrupted": "truncated"}
 
 
@@ -129,18 +131,22 @@ class Resumption(Visit):
             HttpError: `stream_lost`, `store_unavailable`.
         """
         owner = self._owner()
+        sent = False
         try:
-            stream = self._table.find(self._name, owner, time.time()) if self._name else None
+            stream = _patiently(lambda: self._table.find(self._name, owner, time.time())) if self._name else None
             if stream is None or not stream.kept or stream.dialect != self.encoder.name:
                 raise unknown()
             if stream.status != RUNNING and self._number >= stream.last:
-                pipeline.push(HttpResponse(204))
+                _say_nothing_more(pipeline)
                 return
             self.encoder.content_type = stream.content_type
             for data in Replay(self._table, self._name, owner, stream, self._number).rest():
                 pipeline.push(data)
+                sent = True
         except StoreUnavailable as error:
             raise unavailable() from error
+        if not sent:
+            _say_nothing_more(pipeline)
 
 
 class Cancellation(Visit):
@@ -161,12 +167,29 @@ class Cancellation(Visit):
         """
         owner = self._owner()
         try:
-            stream = self._table.cancel(self._name, owner, time.time()) if ids.is_stream(self._name) else None
+            known = ids.is_stream(self._name)
+            stream = _patiently(lambda: self._table.cancel(self._name, owner, time.time())) if known else None
         except StoreUnavailable as error:
             raise unavailable() from error
         if stream is None:
             raise unknown()
         pipeline.push(HttpResponse(202, body=b"") if stream.status == RUNNING else HttpResponse(204))
+
+
+def _patiently(look: Callable[[], Stream | None]) -> Stream | None:
+    for pause in LOOKS_AGAIN_SECONDS:
+        stream = look()
+        if stream is not None:
+            return stream
+        time.sleep(pause)
+    return look()
+
+
+def _say_nothing_more(pipeline: Pipeline) -> None:
+    try:
+        pipeline.push(HttpResponse(204))
+    except ValueError as error:  # a heartbeat has opened the answer meanwhile; it ends as it is
+        log("DEBUG", f"STREAM_RESUMED: {error}")
 
 
 def unknown() -> HttpError:
