@@ -75,7 +75,7 @@ class AnswerReader:
                     raise ProtocolError(f"no end of the headers within {MAX_HEAD_BYTES} bytes")
                 _require_status_line_start(self._buffer)
                 return None
-            self._read_head(bytes(self._buffer[:end]))
+            self._status, self._headers, self._keep_alive, self._length, self._chunked = _parse_head(self._buffer[:end])
             if self._status < 200:  # an interim answer, as 100 Continue; the real one follows
                 self._status = 0
                 del self._buffer[: end + 4]
@@ -100,46 +100,6 @@ class AnswerReader:
         if not self.started:
             raise ConnectionClosed("the connection was closed")
         raise ProtocolError("the connection was closed before the answer was complete")
-
-    def _read_head(self, head: bytes) -> None:
-        lines = head.decode("latin-1").split("\r\n")
-        version, _, rest = lines[0].partition(" ")
-        code = rest[:3]
-        if (
-            version not in ("HTTP/1.1", "HTTP/1.0")
-            or not (len(code) == 3 and code.isascii() and code.isdigit())
-            or rest[3:4] not in ("", " ")
-        ):
-            raise ProtocolError(f"no HTTP/1.1 status line: {lines[0][:80]!r}")
-        headers: dict[str, str] = {}
-        for line in lines[1:]:
-            name, colon, value = line.partition(":")
-            key = (_keys.get(name) if colon else None) or _key_of(name, colon, line)
-            value = value.strip()
-            if key == "content-length" and headers.get(key, value) != value:
-                raise ProtocolError("two different content lengths")
-            headers[key] = value
-        self._status = int(code)
-        self._headers = headers
-        connection = headers.get("connection", "").lower()
-        self._keep_alive = connection == "keep-alive" if version == "HTTP/1.0" else "close" not in connection
-        self._frame_body(headers)
-
-    def _frame_body(self, headers: dict[str, str]) -> None:
-        encoding = headers.get("transfer-encoding")
-        length = headers.get("content-length")
-        self._chunked = False
-        self._length = None
-        if self._status in (204, 304) or self._status < 200:
-            self._length = 0
-        elif encoding is not None:
-            if encoding.lower() != "chunked":
-                raise ProtocolError(f"transfer encoding {encoding[:80]!r}")
-            self._chunked = True
-        elif length is not None:
-            if not (length.isascii() and length.isdigit() and len(length) < 12 and int(length) <= MAX_BODY_BYTES):
-                raise ProtocolError(f"content length {length[:80]!r}")
-            self._length = int(length)
 
     def _read_chunks(self) -> Answer | None:
         buffer = self._buffer
@@ -188,26 +148,102 @@ class AnswerReader:
         return Answer(self._status, self._headers, bytes(self._buffer[self._body_start : end]), self._keep_alive)
 
 
+def whole(data: bytes) -> Answer | None:
+    """The answer that `data` is: the short way for what arrives in one piece, as nearly everything from the Runtime API does.
+
+    Returns:
+        None where an AnswerReader has to see what it is.
+
+    Raises:
+        ProtocolError: It cannot become an answer.
+    """
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        return None
+    status, headers, keep_alive, length, _ = _parse_head(data[:end])
+    if length is None or len(data) != end + 4 + length or status < 200:
+        return None
+    return Answer(status, headers, data[end + 4 :], keep_alive)
+
+
 def request(method: str, path: str, host: str, headers: dict[str, str], body: bytes | None = None) -> bytes:
     """A request's head, and its body where its length is known."""
-    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}"]
-    if body is not None:
-        lines.append(f"Content-Length: {len(body)}")
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    return "\r\n".join((*lines, "", "")).encode("latin-1", "replace") + (body or b"")
+    named = headers if body is None else {"Content-Length": str(len(body)), **headers}
+    return b"".join((request_line(method, path), fields(host, named), b"\r\n", body or b""))
+
+
+def request_line(method: str, path: str) -> bytes:
+    """The first line of a request."""
+    return f"{method} {path} HTTP/1.1\r\n".encode("latin-1", "replace")
+
+
+def fields(host: str, headers: dict[str, str]) -> bytes:
+    """The header lines of a request, without the empty one behind them."""
+    return b"".join((field("Host", host), *(field(name, value) for name, value in headers.items())))
+
+
+def field(name: str, value: str) -> bytes:
+    """One header line."""
+    return f"{name}: {value}\r\n".encode("latin-1", "replace")
 
 
 def last_chunk(trailers: dict[str, str]) -> bytes:
     """The end of a chunked body."""
     if not trailers:
         return LAST_CHUNK
-    lines = [f"{name}: {value}" for name, value in trailers.items()]
-    return "\r\n".join(("0", *lines, "", "")).encode("latin-1", "replace")
+    return b"".join((b"0\r\n", *(field(name, value) for name, value in trailers.items()), b"\r\n"))
 
 
-_keys: dict[
-    str, str
-] = {}  # names met before, checked and in lower case: an answer's names are always the same, and looked up fast
+def _parse_head(head: bytes | bytearray) -> tuple[int, dict[str, str], bool, int | None, bool]:
+    """A head without its end: status, headers, whether the connection stays, and the body's length (None: not said) or that it is chunked."""
+    lines = head.decode("latin-1").split("\r\n")
+    start = lines[0]
+    version, code = start[:9], start[9:12]
+    if version not in _VERSIONS or not (len(code) == 3 and code.isascii() and code.isdigit()) or start[12:13] not in ("", " "):
+        raise ProtocolError(f"no HTTP/1.1 status line: {start[:80]!r}")
+    headers: dict[str, str] = {}
+    del lines[0]
+    for line in lines:
+        name, colon, value = line.partition(":")
+        headers[(_keys.get(name) if colon else None) or _key_of(name, colon, line)] = value.strip()
+    if len(headers) != len(lines):
+        _require_one_length(lines)
+    status = int(code)
+    connection = headers.get("connection")
+    if connection is None:
+        keep_alive = version == "HTTP/1.1 "
+    else:
+        keep_alive = connection.lower() == "keep-alive" if version == "HTTP/1.0 " else "close" not in connection.lower()
+    return status, headers, keep_alive, *_framing(status, headers)
+
+
+def _framing(status: int, headers: dict[str, str]) -> tuple[int | None, bool]:
+    """The body's length, None where it is not said, and whether it is chunked."""
+    if status in (204, 304) or status < 200:
+        return 0, False
+    encoding = headers.get("transfer-encoding")
+    if encoding is not None:
+        if encoding.lower() != "chunked":
+            raise ProtocolError(f"transfer encoding {encoding[:80]!r}")
+        return None, True
+    length = headers.get("content-length")
+    if length is None:
+        return None, False
+    if not (length.isascii() and length.isdigit() and len(length) < 12 and int(length) <= MAX_BODY_BYTES):
+        raise ProtocolError(f"content length {length[:80]!r}")
+    return int(length), False
+
+
+def _require_one_length(lines: list[str]) -> None:
+    """Whoever says two lengths means two messages."""
+    fields = (line.partition(":") for line in lines)
+    if len({value.strip() for name, _, value in fields if name.lower() == "content-length"}) > 1:
+        raise ProtocolError("two different content lengths")
+
+
+_VERSIONS = ("HTTP/1.1 ", "HTTP/1.0 ")
+# Names met before, checked and in lower case: an answer's names are always the same, and looked up fast.
+_keys: dict[str, str] = {}
 _MOST_KEYS = 64
 
 

@@ -30,10 +30,16 @@ if TYPE_CHECKING:
 CONNECT_PATIENCE_SECONDS = 5.0
 ANSWER_PATIENCE_SECONDS = 10.0  # between two pieces of one answer; how long the first may take is the caller's to say
 JOIN_BELOW_BYTES = 16_384  # below it one copy is cheaper than a vector of pieces, above it dearer
+_FIRST_BYTES = (
+    16_384  # a larger buffer would be mapped and unmapped by the system for each answer, at a third of an invocation's cost
+)
+_MORE_BYTES = 262_144
+_MOST_CONTENT_TYPES = 16
 MAX_PIECES = 500  # sendmsg takes 1024 on Linux and macOS (IOV_MAX)
 _PREFIX = "/2018-06-01/runtime"
 _ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
 _ERROR_BODY = "Lambda-Runtime-Function-Error-Body"
+_INVOCATION_ID = "Lambda-Runtime-Invocation-Id"
 
 
 class TransportError(Exception):
@@ -57,6 +63,7 @@ class RuntimeApi:
         self.host = address
         self._socket: socket.socket | None = None
         self._next = http1.request("GET", f"{_PREFIX}/invocation/next", address, {})
+        self._stream_fields: dict[str, bytes] = {}
 
     def next(self) -> Invocation:
         """Waits, for ever if need be, for the next invocation.
@@ -119,17 +126,30 @@ class RuntimeApi:
             patience: Seconds until its first byte. None: for ever.
         """
         connection = self._connected()
-        reader = AnswerReader()
-        while True:
-            if patience is not None and not _ready(connection, select.POLLIN, patience):
-                raise ProtocolError(f"silence for {patience:g} seconds")
-            data = connection.recv(262_144)
-            answer = reader.feed(data) if data else reader.close()
-            if answer is not None:
-                if not answer.keep_alive:
-                    self.close()
-                return answer
-            patience = ANSWER_PATIENCE_SECONDS
+        if patience is not None:
+            _await_data(connection, patience)
+        data = connection.recv(_FIRST_BYTES)
+        answer = http1.whole(data) or _read_on(connection, data)
+        if not answer.keep_alive:
+            self.close()
+        return answer
+
+    def stream_fields(self, content_type: str) -> bytes:
+        """The header lines of a streamed reply, which are the same for all replies of one content type."""
+        fields = self._stream_fields.get(content_type)
+        if fields is None:
+            fields = http1.fields(
+                self.host,
+                {
+                    "Content-Type": content_type,
+                    "Lambda-Runtime-Function-Response-Mode": "streaming",
+                    "Transfer-Encoding": "chunked",
+                    "Trailer": f"{_ERROR_TYPE}, {_ERROR_BODY}",
+                },
+            )
+            if len(self._stream_fields) < _MOST_CONTENT_TYPES:
+                self._stream_fields[content_type] = fields
+        return fields
 
     def _ask_next(self) -> Answer:
         self._connected().sendall(self._next)
@@ -189,13 +209,13 @@ class Reply:
     def respond(self, content_type: str, body: bytes) -> None:
         """The whole reply at once, for direct invocations: nothing streams."""
         self.begun = self.ended = True
-        self._write([self._head("response", {"Content-Type": content_type}, body)], None)
+        self._write([self._head("response", {"Content-Type": content_type}, body)], 0, None)
 
     def fail(self, error_type: str, message: str, until: float | None = None) -> None:
         """Reports an error instead of a reply."""
         self.begun = self.ended = True
         headers = {"Content-Type": "application/json", _ERROR_TYPE: error_type}
-        self._write([self._head("error", headers, compact_json(_error_document(error_type, message)))], until)
+        self._write([self._head("error", headers, compact_json(_error_document(error_type, message)))], 0, until)
 
     def result(self) -> Answer:
         """Reads what the Runtime API says to the complete reply. How long that may take is the deadline's business.
@@ -236,39 +256,37 @@ class Reply:
             del error  # it is closed already, which is what was asked for
 
     def _send_chunks(self, pieces: Sequence[bytes], size: int, max_chunk: int, end: bytes, until: float | None) -> None:
-        parts: list[bytes | memoryview] = []
+        head = b""
         if not self.begun:
             self.begun = True
-            parts.append(self._stream_head())
+            head = self._stream_head()
         if size > max_chunk:
             whole = memoryview(b"".join(pieces))
             for start in range(0, size, max_chunk):
                 chunk = whole[start : start + max_chunk]
-                self._write([*parts, b"%x\r\n" % len(chunk), chunk, b"\r\n"], until)
-                parts = []
+                last = b"\r\n" + end if start + max_chunk >= size else b"\r\n"
+                self._write([head + b"%x\r\n" % len(chunk), chunk, last], len(chunk), until)
+                head = b""
         elif size:
-            parts.append(b"%x\r\n" % size)
-            parts.extend(pieces)
-            parts.append(b"\r\n")
-        if end:
-            parts.append(end)
-        if parts:
-            self._write(parts, until)
+            self._write([head + b"%x\r\n" % size, *pieces, b"\r\n" + end], size, until)
+        elif head or end:
+            self._write([head + end], 0, until)
         if size:
             self.bytes_sent += size
             self.chunks_sent += -(-size // max_chunk)
 
-    def _write(self, parts: list[bytes | memoryview], until: float | None) -> None:
+    def _write(self, parts: list[bytes | memoryview], size: int, until: float | None) -> None:
+        """Sends `parts`, together somewhat more than `size` bytes."""
         if until is not None:
             self._write_until(b"".join(parts), until)
             return
         try:
-            if len(parts) <= MAX_PIECES and sum(map(len, parts)) >= JOIN_BELOW_BYTES:
+            if size < JOIN_BELOW_BYTES or len(parts) > MAX_PIECES:
+                self._socket.sendall(b"".join(parts))
+            else:
                 sent = self._socket.sendmsg(parts)
                 if sent < sum(map(len, parts)):
                     self._socket.sendall(memoryview(b"".join(parts))[sent:])
-            else:
-                self._socket.sendall(b"".join(parts))
         except OSError as error:
             raise PeerInterrupted(f"the reply was broken off: {error}") from error
 
@@ -286,20 +304,14 @@ class Reply:
             raise PeerInterrupted(f"the reply was broken off: {error}") from error
 
     def _stream_head(self) -> bytes:
-        return self._head(
-            "response",
-            {
-                "Content-Type": self.content_type,
-                "Lambda-Runtime-Function-Response-Mode": "streaming",
-                "Transfer-Encoding": "chunked",
-                "Trailer": f"{_ERROR_TYPE}, {_ERROR_BODY}",
-            },
-            None,
-        )
+        invocation = self._invocation
+        line = http1.request_line("POST", f"{_PREFIX}/invocation/{invocation.request_id}/response")
+        own = http1.field(_INVOCATION_ID, invocation.invocation_id) if invocation.invocation_id else b""
+        return line + self._api.stream_fields(self.content_type) + own + b"\r\n"
 
-    def _head(self, what: str, headers: dict[str, str], body: bytes | None) -> bytes:
+    def _head(self, what: str, headers: dict[str, str], body: bytes) -> bytes:
         if self._invocation.invocation_id:
-            headers["Lambda-Runtime-Invocation-Id"] = self._invocation.invocation_id
+            headers[_INVOCATION_ID] = self._invocation.invocation_id
         return http1.request("POST", f"{_PREFIX}/invocation/{self._invocation.request_id}/{what}", self._api.host, headers, body)
 
 
@@ -319,6 +331,22 @@ def _connect(peer: tuple[str, int]) -> socket.socket:
         else:
             return connection
     raise failure
+
+
+def _read_on(connection: socket.socket, data: bytes) -> Answer:
+    """Reads the rest of an answer that did not come in one piece, or never will."""
+    reader = AnswerReader()
+    while True:
+        answer = reader.feed(data) if data else reader.close()
+        if answer is not None:
+            return answer
+        _await_data(connection, ANSWER_PATIENCE_SECONDS)
+        data = connection.recv(_MORE_BYTES)
+
+
+def _await_data(connection: socket.socket, patience: float) -> None:
+    if not _ready(connection, select.POLLIN, patience):
+        raise ProtocolError(f"silence for {patience:g} seconds")
 
 
 def _ready(connection: socket.socket, event: int, seconds: float) -> bool:
