@@ -1,9 +1,9 @@
-"""What bounds a stream: chunk size, gathering, heartbeat, deadline, longest stream."""
+"""What the runtime keeps to for every stream: chunk size, gathering, heartbeat, deadline, longest stream, compression, redaction."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, NoReturn
 
 _RANGES: Final[dict[str, tuple[str, int, int]]] = {
     # field: (environment variable of the runtime, lowest, highest)
@@ -13,6 +13,7 @@ _RANGES: Final[dict[str, tuple[str, int, int]]] = {
     "deadline_margin_ms": ("STREAM_DEADLINE_MARGIN_MS", 50, 60_000),
     "max_duration_seconds": ("STREAM_MAX_DURATION_SECONDS", 1, 900),
 }
+REDACTIONS: Final = ("email", "phone", "card-number", "iban", "us-ssn", "aws-access-key-id", "aws-secret-access-key")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +31,15 @@ class StreamLimits:
             end and not a cut. Default: 1000. Allowed: 50 to 60000.
         max_duration_seconds: Longest stream, counted from the invocation. Default: none but the function's timeout.
             Allowed: 1 to 900.
+        compression: Whether answers of text leave as gzip, flushed with everything that is sent, where the caller accepts it and nothing
+            on the way speaks against it: never through CloudFront. Default: "auto". Allowed: "auto", "off".
+        redact: What is taken out of everything that leaves, by name: "email", "phone", "card-number", "iban", "us-ssn",
+            "aws-access-key-id", "aws-secret-access-key". Text that could become one of them is held back until it is decided. The
+            handler needs a dialect of text. Default: nothing.
 
     Raises:
-        ValueError: `LIMIT_OUT_OF_RANGE` when a value is not an integer within its range.
+        ValueError: `LIMIT_OUT_OF_RANGE` when a number is not an integer within its range, `LIMIT_CHOICE` when a word is not one of
+            those allowed.
     """
 
     max_chunk_bytes: int = 65_536
@@ -40,6 +47,8 @@ class StreamLimits:
     heartbeat_seconds: int = 15
     deadline_margin_ms: int = 1_000
     max_duration_seconds: int | None = None
+    compression: Literal["auto", "off"] = "auto"
+    redact: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for field, (_, lowest, highest) in _RANGES.items():
@@ -52,8 +61,25 @@ class StreamLimits:
                     f"Set StreamLimits({field}=...) within that range."
                 )
 
+        if self.compression not in ("auto", "off"):
+            _refuse_choice("compression", self.compression, ("auto", "off"))
+        if isinstance(self.redact, str) or not all(name in REDACTIONS for name in self.redact):
+            _refuse_choice("redact", self.redact, REDACTIONS)
+        object.__setattr__(
+            self, "redact", tuple(self.redact)
+        )  # JSON, where an organisation's defaults may stand, has lists alone
+
     def to_environment(self) -> dict[str, str]:
         """The environment variables by which the runtime learns these limits."""
-        return {
+        numbers = {
             variable: str(getattr(self, field)) for field, (variable, _, _) in _RANGES.items() if getattr(self, field) is not None
         }
+        redacted = {"STREAM_REDACT": ",".join(self.redact)} if self.redact else {}
+        return {**numbers, "STREAM_COMPRESSION": self.compression, **redacted}
+
+
+def _refuse_choice(field: str, found: object, allowed: tuple[str, ...]) -> NoReturn:
+    raise ValueError(
+        f"LIMIT_CHOICE: {field} is {found!r}; it takes {', '.join(allowed)}. Set StreamLimits({field}=...) to "
+        f"{'one' if field == 'compression' else 'a tuple'} of these."
+    )
