@@ -45,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=_port,
         default=0,
         metavar="P",
-        help="port of the first Function URL; further URLs, then the Lambda endpoint, then the Bedrock endpoint count up from it "
+        help="port of the first Function URL; further URLs, then the Lambda endpoint, the Bedrock endpoint and REST APIs count up from it "
         "(default: free ports)",
     )
     parser.add_argument(

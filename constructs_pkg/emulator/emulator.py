@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Self
 
 from constructs_pkg.assembly import CloudAssembly
@@ -23,6 +24,9 @@ from constructs_pkg.emulator.lambda_api import LambdaApi
 from constructs_pkg.emulator.models import EchoModel, Model, ModelUnavailable
 from constructs_pkg.emulator.models.smollm2 import SmolLM2
 from constructs_pkg.emulator.ports import Ports
+from constructs_pkg.emulator.rest.template import read_rest_apis
+from constructs_pkg.emulator.rest.tokens import UserPool
+from constructs_pkg.emulator.rest_api import RestApiFront
 from constructs_pkg.emulator.runtimes import plan_launch
 from constructs_pkg.emulator.service import FunctionService, Gate
 from constructs_pkg.emulator.supervisor import Supervisor
@@ -74,7 +78,7 @@ class Emulator:
             model: Who answers in place of Bedrock's models: `smollm2`, `echo`, `echo:20` (tokens a second), a Model, or None for
                 nobody. `auto` is smollm2 where a policy of the app speaks of Bedrock and the model is installed, else nobody.
             port: Port of the first Function URL; the others, then the Lambda endpoint, then the Bedrock endpoint, count up from
-                it. 0: free ones.
+                it, and REST APIs after these. 0: free ones.
             parameters: Values of template parameters, see CloudAssembly.load.
             account_concurrency: Concurrent executions of the whole account.
             init_seconds: Longest init phase of an on-demand environment.
@@ -98,6 +102,7 @@ class Emulator:
         self._supervisor = Supervisor(on_lost=self._on_supervisor_lost)
         self._account = AccountConcurrency(account_concurrency)
         self._fronts: list[FunctionUrlFront] = []
+        self._rest_fronts: list[RestApiFront] = []
         self._services: dict[str, FunctionService] = {}
         self._lambda = LambdaApi(log=self._log)
         self._bedrock = BedrockApi(None, why_no_model="No model answers here; start the emulator with --model", log=self._log)
@@ -156,7 +161,7 @@ class Emulator:
             "lambda_endpoint": self.lambda_endpoint,
             "bedrock_endpoint": self.bedrock_endpoint,
             "functions": self._rows(),
-            "rest_apis": [],
+            "rest_apis": self._rest_rows(),
             "principals": self.principals,
         }
 
@@ -185,6 +190,21 @@ class Emulator:
                     }
                 )
         return sorted(rows, key=lambda row: row["url"] is None)
+
+    def _rest_rows(self) -> list[dict[str, Any]]:
+        """One row per REST API and stage. `tokens` stands for a signed-in user of each user pool that an authorizer of it asks."""
+        rows: list[dict[str, Any]] = []
+        for front in self._rest_fronts:
+            asked = {arn for method in front.api.methods if method.authorizer for arn in method.authorizer.pools}
+            tokens = [
+                {"user_pool": pool.arn, "id_token": pool.id_token, "access_token": pool.access_token}
+                for arn, pool in front.pools.items()
+                if arn in asked
+            ]
+            for stage in front.api.stages:
+                row = {"stack": front.api.stack, "path": front.api.path, "url": front.address(stage.name)}
+                rows.append({**row, **({"tokens": tokens} if tokens else {})})
+        return rows
 
     # Its life.
 
@@ -232,6 +252,9 @@ class Emulator:
         self._lambda.services, self._lambda.gate, self._lambda.region = self._services, gate, self.region
         self._bedrock.gate, self._bedrock.region = gate, self.region
         await asyncio.gather(*(self._provision(service) for service in self._services.values()))
+        pools = _user_pools(assembly)
+        for rest in self._rest_fronts:
+            rest.gate, rest.services, rest.pools = gate, self._services, pools
         for front in self._fronts:
             front.gate, front.service = gate, self._services.get(front.url.function_name)
 
@@ -243,6 +266,10 @@ class Emulator:
             await ports.give(front.bind)
         await ports.give(self._lambda.bind)
         await ports.give(self._bedrock.bind)
+        for api in read_rest_apis(self.assembly):
+            rest = RestApiFront(api, log=self._logger(api.path))
+            self._rest_fronts.append(rest)
+            await ports.give(rest.bind)
 
     async def _start_model(self) -> None:
         model = self._model
@@ -338,6 +365,8 @@ class Emulator:
         """Stops everything it started. Bounded."""
         for front in self._fronts:
             await front.close()
+        for rest in self._rest_fronts:
+            await rest.close()
         await self._lambda.close()
         await self._bedrock.close()
         for service in self._services.values():
@@ -392,6 +421,19 @@ class Emulator:
 
 def _drop(line: str) -> None:
     del line
+
+
+def _user_pools(assembly: CloudAssembly) -> dict[str, UserPool]:
+    """The user pools of an assembly, by ARN; each with a user who is signed in."""
+    pools = {}
+    for resource in assembly.of_type("AWS::Cognito::UserPool"):
+        clients = [c for c in assembly.of_type("AWS::Cognito::UserPoolClient") if c.property("UserPoolId") == resource.ref]
+        scopes = {str(scope) for client in clients for scope in client.property("AllowedOAuthScopes", default=[])}
+        arn = str(resource.get_att("Arn"))
+        pools[arn] = UserPool(
+            arn, clients=tuple(str(client.ref) for client in clients), scopes=tuple(sorted(scopes)), now=time.time()
+        )
+    return pools
 
 
 def _choose_model(model: str | Model | None, assembly: CloudAssembly) -> tuple[Model | None, bool]:

@@ -145,17 +145,8 @@ class UrlSink:
         self._exchange.respond(response.prelude.status, self._headers(response.prelude, "application/json"), response.body)
 
     def _headers(self, prelude: Prelude, default_type: str) -> list[tuple[str, str]]:
-        headers = [("x-amzn-RequestId", self._request_id), ("X-Amzn-Trace-Id", self._trace_id), *self._extra]
-        if not any(name.lower() == "content-type" for name, _ in prelude.headers):
-            headers.append(("Content-Type", default_type))
-        for name, value in prelude.headers:
-            lower = name.lower()
-            if lower in _REMAPPED:
-                headers.append((f"x-amzn-Remapped-{name}", value))
-            elif lower not in _DROPPED:
-                headers.append((name, value))
-        headers += [("Set-Cookie", cookie) for cookie in prelude.cookies]
-        return headers
+        own = [("x-amzn-RequestId", self._request_id), ("X-Amzn-Trace-Id", self._trace_id), *self._extra]
+        return [*own, *passed_on(prelude, default_type)]
 
     def _bad_response(self, error: PreludeError) -> None:
         self._warn(f"RequestId: {self._request_id} BAD_RESPONSE: {error}; the caller gets 502")
@@ -168,6 +159,26 @@ class UrlSink:
     def _bad_gateway(self) -> None:
         headers = [("Content-Type", "application/json"), ("x-amzn-RequestId", self._request_id), *self._extra]
         self._exchange.respond(502, headers, INTERNAL_SERVER_ERROR)
+
+
+def passed_on(prelude: Prelude, default_type: str) -> list[tuple[str, str]]:
+    """The headers of a function's response as the caller gets them.
+
+    Args:
+        prelude: What the function gave.
+        default_type: Content type where it gave none.
+    """
+    headers: list[tuple[str, str]] = []
+    if not any(name.lower() == "content-type" for name, _ in prelude.headers):
+        headers.append(("Content-Type", default_type))
+    for name, value in prelude.headers:
+        lower = name.lower()
+        if lower in _REMAPPED:
+            headers.append((f"x-amzn-Remapped-{name}", value))
+        elif lower not in _DROPPED:
+            headers.append((name, value))
+    headers += [("Set-Cookie", cookie) for cookie in prelude.cookies]
+    return headers
 
 
 def interpret_buffered(payload: bytes) -> BufferedResponse:

@@ -180,6 +180,76 @@ class App:
             )
         return f"Test/{name}"
 
+    def rest_api(
+        self,
+        name: str,
+        routes: Mapping[str, Mapping[str, Any]],
+        *,
+        function: str = "Fn",
+        streams: bool = True,
+        stage: Mapping[str, Any] | None = None,
+        permission: bool = True,
+        **properties: Any,
+    ) -> str:
+        """A REST API as StreamingRestApi makes it. Routes are `POST /path` and properties of the method. Returns its construct path."""
+        self.add(name, "AWS::ApiGateway::RestApi", {"Name": name, "EndpointConfiguration": {"Types": ["REGIONAL"]}, **properties})
+        alias = {"Ref": f"{function}Alias"}
+        how = "2021-11-15/functions/" if streams else "2015-03-31/functions/"
+        uri = [
+            f"arn:aws:apigateway:{REGION}:lambda:path/{how}",
+            alias,
+            "/response-streaming-invocations" if streams else "/invocations",
+        ]
+        places: dict[str, Any] = {"": {"Fn::GetAtt": [name, "RootResourceId"]}}
+        for number, (route, options) in enumerate(routes.items()):
+            verb, path = route.split(" ")
+            at = ""
+            for part in filter(None, path.split("/")):
+                below = f"{at}/{part}"
+                if below not in places:
+                    logical_id = f"{name}Resource{len(places)}"
+                    self.add(
+                        logical_id,
+                        "AWS::ApiGateway::Resource",
+                        {"ParentId": places[at], "PathPart": part, "RestApiId": {"Ref": name}},
+                    )
+                    places[below] = {"Ref": logical_id}
+                at = below
+            integration = {
+                "Type": "AWS_PROXY",
+                "IntegrationHttpMethod": "POST",
+                "Uri": {"Fn::Join": ["", uri]},
+                **({"ResponseTransferMode": "STREAM"} if streams else {}),
+                **options.get("Integration", {}),
+            }
+            rest = {key: value for key, value in options.items() if key != "Integration"}
+            self.add(
+                f"{name}Method{number}",
+                "AWS::ApiGateway::Method",
+                {
+                    "HttpMethod": verb,
+                    "ResourceId": places[at],
+                    "RestApiId": {"Ref": name},
+                    "AuthorizationType": "AWS_IAM",
+                    "Integration": integration,
+                    **rest,
+                },
+            )
+        self.add(f"{name}Stage", "AWS::ApiGateway::Stage", {"StageName": "prod", "RestApiId": {"Ref": name}, **(stage or {})})
+        if permission:
+            source = {"Fn::Sub": f"arn:aws:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{{name}}}/*"}
+            self.add(
+                f"{name}Permission",
+                "AWS::Lambda::Permission",
+                {
+                    "Action": "lambda:InvokeFunction",
+                    "FunctionName": alias,
+                    "Principal": "apigateway.amazonaws.com",
+                    "SourceArn": source,
+                },
+            )
+        return f"Test/{name}"
+
     def by_hand(self, name: str, script: str, **options: Any) -> str:
         """A function that speaks the Runtime API itself: `api` is there, the script does the rest."""
         layer = self.asset(f"{name}-hand-layer", {"streaming-wrapper": HAND_WRAPPER})
