@@ -95,21 +95,50 @@ class RuntimeApi:
         except OSError as error:
             raise TransportError(f"RUNTIME_API: no connection to {self.host}: {error}") from error
 
+    def await_restore(self) -> None:
+        """Says that a snapshot may be taken of this process, and waits, for ever if need be, until it is restored from it.
+
+        Source: https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks.html
+
+        Raises:
+            TransportError: There is no Runtime API, or it said something else.
+        """
+        try:
+            self._connected().sendall(http1.request("GET", f"{_PREFIX}/restore/next", self.host, {}))
+            answer = self.read_answer(None)
+        except (OSError, ProtocolError) as error:
+            raise TransportError(f"RUNTIME_API: GET /restore/next on {self.host} failed: {error}") from error
+        finally:
+            self.close()  # the next connection is made in the restored process, whose network may be another one
+        if answer.status != 200:
+            raise TransportError(f"RUNTIME_API: GET /restore/next was answered {answer.status}: {answer.body[:200]!r}")
+
     def fail_init(self, error_type: str, message: str) -> None:
         """Tells why the function cannot start.
 
         Raises:
             TransportError: It could not be told within some seconds.
         """
+        self._fail("init", error_type, message)
+
+    def fail_restore(self, error_type: str, message: str) -> None:
+        """Tells why the function cannot go on after it was restored from a snapshot.
+
+        Raises:
+            TransportError: It could not be told within some seconds.
+        """
+        self._fail("restore", error_type, message)
+
+    def _fail(self, phase: str, error_type: str, message: str) -> None:
         headers = {_ERROR_TYPE: error_type, "Content-Type": "application/json"}
         body = compact_json(_error_document(error_type, message))
         try:
             connection = self._connected()
             connection.settimeout(ANSWER_PATIENCE_SECONDS)
-            connection.sendall(http1.request("POST", f"{_PREFIX}/init/error", self.host, headers, body))
+            connection.sendall(http1.request("POST", f"{_PREFIX}/{phase}/error", self.host, headers, body))
             self.read_answer(ANSWER_PATIENCE_SECONDS)
         except (OSError, ProtocolError) as error:
-            raise TransportError(f"RUNTIME_API: POST /init/error on {self.host} failed: {error}") from error
+            raise TransportError(f"RUNTIME_API: POST /{phase}/error on {self.host} failed: {error}") from error
         finally:
             self.close()
 
