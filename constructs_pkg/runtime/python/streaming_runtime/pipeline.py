@@ -9,7 +9,7 @@ while the reply waits for a slow reader: then the handler waits too, and that is
 from __future__ import annotations
 
 from _thread import allocate_lock
-from time import monotonic
+from time import monotonic, sleep
 
 from .deadline import Deadline, Leaving
 from .errors import (
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     Stage: TypeAlias = Callable[[Any], bytes]
 
+LAST_WORDS_SECONDS = 0.05
 PEER_LOOK_SECONDS = 0.1  # how often a silent stream looks whether the Runtime API is still there
 CANCEL_PATIENCE_SECONDS = 0.5  # how long a cancelled stream may wait for its reader before it is broken off
 _BUSY_SECONDS = 0.001
@@ -429,7 +430,18 @@ class Pipeline:
         if not self._reply.begun and not self._pacer.pieces:
             self._open(monotonic())  # an empty stream has a prelude and an end too, or its reader waits for ever
         self.outcome = outcome
+        if self._error is not None:
+            self._say_last_words()
         self._reply.finish(*self._last(), self._max_chunk, self._error)
+
+    def _say_last_words(self) -> None:
+        """Gives the error event a start before what counts the error: a front that breaks the connection off at the trailers takes from
+        its reader what it has not read yet, as fetch does in Node.js and in browsers.
+        """
+        pieces, size = self._pacer.take() if self._gzip is None else self._compress(self._gzip.flush)
+        if size:
+            self._reply.send(pieces, size, self._max_chunk)
+            sleep(max(0.0, min(LAST_WORDS_SECONDS, self._deadline.killed_at - monotonic())))
 
     def _flush(self, now: float, until: float | None = None) -> None:
         if now >= self._deadline.cut_off_at and until is None:
