@@ -12,7 +12,7 @@ from aws_cdk.assertions import Template
 from constructs_pkg import ProvisionedConcurrency, StreamAlarms, StreamingCode, StreamingDashboard, StreamingFunction
 from constructs_pkg._assets import RUNTIME_LAYER_DIRECTORY, shipped_files
 from streaming_runtime import telemetry
-from streaming_runtime.events import Usage, compact_json
+from streaming_runtime.events import Usage
 from tests.constructs.pages import DOCS, section, text_of
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def runtime_record() -> bytes:
     report.longest_gap, report.outcome, report.finish_reason = 0.112345, "completed", "stop"
     report.usage, report.texts, report.bytes_sent, report.chunks_sent = Usage(120, 300), 300, 21_000, 300
     arn = f"arn:aws:lambda:eu-west-1:123456789012:function:{FUNCTION}:live"
-    return bytes(compact_json(telemetry.record(report, FUNCTION, arn, "openai-chat", 1_764_000_000_000)))
+    return telemetry.record(report, FUNCTION, arn, "openai-chat", 1_764_000_000_000).encode()
 
 
 def lambdas_record() -> bytes:

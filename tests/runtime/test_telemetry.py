@@ -19,6 +19,10 @@ LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "f", "AWS_LAMBDA_LOG_FORMAT": "JSON"}
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:f"
 
 
+def said_of(*arguments: Any) -> Any:
+    return json.loads(record(*arguments))
+
+
 def report(**fields: Any) -> StreamReport:
     made = StreamReport(Request({}, "r-1"), 10.0)
     for name, value in {"outcome": "completed", "ended_at": 12.0, **fields}.items():
@@ -27,7 +31,7 @@ def report(**fields: Any) -> StreamReport:
 
 
 def test_the_record_has_times_counts_and_the_dimensions_of_lambdas_own_metrics() -> None:
-    said = record(
+    said = said_of(
         report(
             first_byte_at=10.25,
             first_event_at=10.5,
@@ -78,14 +82,14 @@ def test_the_record_has_times_counts_and_the_dimensions_of_lambdas_own_metrics()
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_what_is_not_known_is_not_there_and_the_outcome_is_exactly_one(outcome: str) -> None:
-    said = record(report(outcome=outcome), "f", ARN, "", 0)
+    said = said_of(report(outcome=outcome), "f", ARN, "", 0)
     assert said["Resource"] == "f"
     assert {name for name in said if name in OUTCOMES.values()} == {OUTCOMES[outcome]}
     assert not {name for name in said if "token" in name.lower() or name in ("TimeToFirstByte", "LongestGap", "dialect")}
 
 
 def test_without_a_usage_pieces_of_text_are_counted() -> None:
-    said = record(report(texts=3, first_event_at=10.5, last_event_at=11.5), "f", ARN, "", 0)
+    said = said_of(report(texts=3, first_event_at=10.5, last_event_at=11.5), "f", ARN, "", 0)
     assert (said["gen_ai.usage.output_tokens"], said["gen_ai.server.time_per_output_token"]) == (3, 0.5)
     assert "gen_ai.usage.input_tokens" not in said
 
