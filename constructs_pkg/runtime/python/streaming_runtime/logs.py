@@ -53,6 +53,11 @@ def setup() -> None:
         sys.meta_path.insert(0, _WhenLoggingIsImported())
 
 
+def write_to_standard_output() -> None:
+    """For a process among several, whose frames on one descriptor would run into each other."""
+    state.descriptor = None
+
+
 def invocation(request_id: str, tenant_id: str | None) -> None:
     """Names the invocation that log records belong to."""
     state.request_id = request_id
