@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 import uuid
 from contextlib import contextmanager
@@ -73,7 +72,7 @@ class Server:
         return json.loads(answer.body)
 
     def post(self, path: str, data: str) -> None:
-        request = urllib.request.Request(self.url + path, data.encode(), method="POST")
+        request = urllib.request.Request(self.url + path, data.encode(), {"content-type": "text/plain"}, method="POST")
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             assert answer.status == 200
 
@@ -88,7 +87,7 @@ def environment(variables: dict[str, str]) -> Iterator[None]:
     finally:
         for name, value in before.items():
             if value is None:
-                del os.environ[name]
+                os.environ.pop(name, None)
             else:
                 os.environ[name] = value
 

@@ -8,6 +8,7 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Program
 from __future__ import annotations
 
 import json
+import os
 from binascii import b2a_base64
 
 from streaming_runtime.aws import DYNAMODB, AwsClient, ConfigurationError, Unreachable, why_not
@@ -45,13 +46,14 @@ def _over_our_own() -> Call:
         body = json.dumps(parameters, separators=(",", ":"), default=_base64).encode()
         try:
             answer = client.call("/", headers, body)
-            said = json.loads(answer.body)
         except Unreachable as error:
             raise StoreUnavailable(f"{action}: {error}") from error
         except ConfigurationError as error:
             raise StoreRefused(f"{action}: {error}") from error
-        except ValueError as error:
-            raise StoreUnavailable(f"{action}: an answer that is not JSON") from error
+        try:
+            said = json.loads(answer.body)
+        except ValueError as error:  # it was not DynamoDB who answered
+            raise StoreUnavailable(f"{action}: {answer.status}, not JSON: {answer.body[:300]!r}") from error
         if answer.status == 200:
             return dict(said)
         refuse(action, answer.code, str(said.get("message") or said.get("Message")), answer.status)
@@ -69,7 +71,7 @@ def _over_boto3() -> Call:
         settings = Config(
             connect_timeout=CONNECT_TIMEOUT_SECONDS, read_timeout=READ_TIMEOUT_SECONDS, retries={"total_max_attempts": 1}
         )
-        client = boto3.client("dynamodb", config=settings)
+        client = boto3.Session(region_name=os.environ.get("AWS_REGION")).client("dynamodb", config=settings)
     except Exception as error:
         raise StoreRefused(f"boto3: {type(error).__name__}: {error}") from error
     methods = {

@@ -31,6 +31,7 @@ BEAT_SECONDS = 5.0  # between two signs of life
 LEASE_SECONDS = 60.0  # how long a slot stays taken by a stream that gives no sign
 RENEW_SECONDS = 20.0
 SLOT_AGAIN_SECONDS = 0.15  # a stream that has just ended may be about to give its slot back
+MOST_FAILURES = 3  # in a row, of a stream that is over and of which the table has nothing
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
 _NEVER = float("inf")
@@ -104,6 +105,7 @@ class Keeper:
         self._waits = True
         self._retry_at = 0.0
         self._pause = _FIRST_PAUSE_SECONDS
+        self._failures = 0
         self._complained = False
         self._over = False
         self._decided = allocate_lock()
@@ -160,6 +162,7 @@ class Keeper:
             try:
                 self._do_what_is_due(now)
                 self._pause = _FIRST_PAUSE_SECONDS
+                self._failures = 0
                 self._retry_at = 0.0
             except StoreRefused as error:
                 self._complain("STORE_REFUSED", error)
@@ -171,6 +174,8 @@ class Keeper:
                 self._complain("STORE_UNAVAILABLE", error)
                 self._retry_at = monotonic() + self._pause
                 self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+                self._failures += 1
+                self._over = bool(self._ending) and not self._begun and self._failures >= MOST_FAILURES
         if self._over:
             self._slot_wanted = False
             _release(self._decided)
