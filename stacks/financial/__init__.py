@@ -1,0 +1,1 @@
+"""Trades from a Kinesis stream as live candles, spreads and anomalies."""

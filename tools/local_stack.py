@@ -1,0 +1,111 @@
+"""One example stack in the emulator, for the demos: synthesized as the CDK CLI would, and called as one of its own roles."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import boto3
+
+from constructs_pkg.client import StreamingClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT: Final = Path(__file__).parents[1]
+START_LIMIT_SECONDS: Final = 180
+STOP_LIMIT_SECONDS: Final = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalStack:
+    """A running stack.
+
+    Attributes:
+        ready: What `streaming-lambda local --json` printed.
+    """
+
+    ready: dict[str, Any]
+
+    def function(self, path: str) -> dict[str, Any]:
+        """The row of the function whose construct path begins with this."""
+        row: dict[str, Any] = next(row for row in self.ready["functions"] if row["path"].startswith(path))
+        if row["broken"]:
+            sys.exit(f"{path} does not run: {row['broken']}")
+        return row
+
+    def session(self, principal: str) -> boto3.Session:
+        """A session with the credentials of a role of the template, by its construct path."""
+        credentials = self.ready["principals"][principal]
+        return boto3.Session(
+            aws_access_key_id=credentials["access_key_id"],
+            aws_secret_access_key=credentials["secret_access_key"],
+            aws_session_token=credentials["session_token"],
+            region_name=self.ready["region"],
+        )
+
+    def client(self, path: str, principal: str) -> StreamingClient:
+        """A client of a function's URL, signing as a role."""
+        return StreamingClient(self.function(path)["url"], session=self.session(principal))
+
+
+@contextlib.contextmanager
+def running(stack: str, *, context: Mapping[str, str] | None = None, options: tuple[str, ...] = ()) -> Iterator[LocalStack]:
+    """Synthesizes a stack, runs it until the block ends, and leaves nothing behind. Ends the program where it does not start.
+
+    Args:
+        stack: Its name in app.py.
+        context: Context values beside those of cdk.json.
+        options: Further options of `streaming-lambda local`.
+    """
+    print(
+        f"Synthesizing the {stack.removesuffix('Stack').lower()} stack and starting it in the emulator (no AWS account, no Docker) ...",
+        flush=True,
+    )
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as log:
+        _synthesize(stack, context or {}, Path(folder), log)
+        command = [sys.executable, "-m", "constructs_pkg", "local", "--json", "--assembly", folder, *options]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT)
+        try:
+            yield LocalStack(ready=_first_line(process, log))
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(timeout=STOP_LIMIT_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _synthesize(stack: str, context: Mapping[str, str], outdir: Path, log: IO[str]) -> None:
+    known = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    settings = {"CDK_OUTDIR": str(outdir), "CDK_CONTEXT_JSON": json.dumps({**known, "stacks": stack, **context})}
+    done = subprocess.run(
+        [sys.executable, "app.py"], env={**os.environ, **settings}, stdout=log, stderr=log, cwd=ROOT, timeout=START_LIMIT_SECONDS
+    )
+    if done.returncode != 0:
+        _give_up(log, f"{stack} could not be synthesized")
+
+
+def _first_line(process: subprocess.Popen[str], log: IO[str]) -> dict[str, Any]:
+    assert process.stdout is not None
+    readable, _, _ = select.select([process.stdout], [], [], START_LIMIT_SECONDS)
+    line = process.stdout.readline() if readable else ""
+    if not line:
+        _give_up(log, "the emulator did not start")
+    ready: dict[str, Any] = json.loads(line)
+    return ready
+
+
+def _give_up(log: IO[str], reason: str) -> None:
+    log.seek(0)
+    sys.stderr.write(log.read())
+    sys.exit(f"{reason}; what was said stands above.")
