@@ -73,6 +73,11 @@ class LambdaContext:
         return self._invocation.tenant_id
 
     @property
+    def trace_id(self) -> str | None:
+        """Of AWS X-Ray, as _X_AMZN_TRACE_ID has it while this invocation is served; None where it is not traced."""
+        return self._invocation.trace_id
+
+    @property
     def function_name(self) -> str | None:
         """As in "chat"."""
         return os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
