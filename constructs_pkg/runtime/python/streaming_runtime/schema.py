@@ -77,9 +77,7 @@ def _read(schema: Any, where: str, depth: int) -> Check:
                 ", ".join([*_READERS, *_SILENT]),
                 "write it with these, or check in the handler",
             )
-        check = reader(schema, value, f"{where}/{keyword}", depth + 1)
-        if check is not None:
-            checks.append(check)
+        checks.append(reader(schema, value, f"{where}/{keyword}", depth + 1))
     if len(checks) == 1:
         return checks[0]
 
@@ -265,7 +263,7 @@ def _at_most(found: Any, bound: Any) -> bool:
     return bool(found <= bound)
 
 
-_READERS: dict[str, Callable[[Any, Any, str, int], Check | None]] = {
+_READERS: dict[str, Callable[[Any, Any, str, int], Check]] = {
     "type": _read_type,
     "enum": _read_enum,
     "const": _read_const,
