@@ -50,7 +50,7 @@ def test_json_as_the_stock_client_writes_it(start: Start, interpreter: str) -> N
     assert records["early"]["level"] == "WARNING"
     hello = records["hello you"]
     assert (hello["level"], hello["logger"], hello["requestId"], hello["tenantId"]) == ("INFO", "mine", "request-1", "t-1")
-    assert hello["answer"] in (42, "42")
+    assert (hello["answer"], hello["odd"]) == (42, "<class 'object'>")
     failed = records["failed"]
     assert (failed["errorType"], failed["errorMessage"]) == ("ValueError", "é")
     assert "raise ValueError" in failed["stackTrace"][0]
@@ -117,3 +117,52 @@ def test_records_are_framed_where_lambda_gives_a_descriptor(start: Start, format
     assert [kind for kind, text in frames if "hello you" in text] == [first]
     assert [kind for kind, text in frames if "bug" in text] == [error]
     assert all("\r" not in text for _, text in frames)
+
+
+def test_a_dictionary_is_logged_as_one_and_a_level_between_two_is_the_lower(start: Start) -> None:
+    source = """
+        def handler(event, context):
+            import logging
+            logging.warning({"a": {"b": 1}})
+            logging.log(35, "between")
+            logging.log(5, "below all")
+            logging.getLogger().handlers[0].format = None
+            logging.warning("cannot be written")
+    """
+    runtime = start(source, environment={"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "TRACE"})
+    runtime.invoke({})
+    runtime.await_next()
+    log = runtime.log()
+    records = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    assert [(record["level"], record["message"]) for record in records] == [("WARNING", {"a": {"b": 1}}), ("WARNING", "between")]
+    assert "--- Logging error ---" in log, "a record that cannot be written does not fail the function"
+
+
+def test_text_without_a_level_is_framed_without_one_and_context_log_is_text(start: Start) -> None:
+    source = """
+        def handler(event, context):
+            import logging
+            logging.error("by logging\\nin two lines")
+            context.log({"by": "context"})
+    """
+    reading, writing = os.pipe()
+    runtime = start(source, environment={"_LAMBDA_TELEMETRY_LOG_FD": str(writing)}, pass_fds=(writing,))
+    os.close(writing)
+    runtime.invoke({})
+    runtime.await_next()
+    runtime.log()
+    with os.fdopen(reading, "rb") as pipe:
+        data = pipe.read()
+    assert data.count(bytes.fromhex("a55a0003")) == 2
+    assert b"by logging\nin two lines" in data
+    assert data.endswith(b"{'by': 'context'}")
+
+
+def test_context_log_without_frames_is_a_line(start: Start) -> None:
+    runtime = start("def handler(event, context):\n    context.log('a line')\n    context.later = 1\n    return context.w3c()")
+    sent = '{"w3c": {"traceparent": "t", "tracestate": 7, "x": "y"}}'
+    assert runtime.invoke({}, headers={"Lambda-Runtime-Client-Context": sent}).json == {"traceparent": "t"}
+    assert runtime.invoke({}, headers={"Lambda-Runtime-Client-Context": '{"w3c": 7}'}).json == {}
+    assert runtime.invoke({}).json == {}
+    runtime.await_next()
+    assert "a line" in runtime.log().splitlines()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 
 from . import logs
-from .events import compact_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class JsonFormatter(logging.Formatter):
         """Formats one record."""
         fields: dict[str, Any] = {
             "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
-            "level": record.levelname,
-            "message": record.getMessage(),
+            "level": logging.getLevelName(min(max(record.levelno, 0), 50) // 10 * 10),
+            "message": record.msg if isinstance(record.msg, dict) and not record.args else record.getMessage(),
             "logger": record.name,
             "requestId": logs.state.request_id,
         }
@@ -77,7 +77,4 @@ def install() -> None:
 
 
 def _encode(fields: dict[str, Any]) -> str:
-    try:
-        return compact_json(fields).decode()
-    except (TypeError, ValueError):
-        return compact_json({name: value if isinstance(value, str) else repr(value) for name, value in fields.items()}).decode()
+    return json.dumps(fields, ensure_ascii=False, default=str, separators=(",", ":"))

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
+
+from . import logs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,9 +51,7 @@ class ClientContext:
 
 
 class LambdaContext:
-    """What is known of this invocation and this function."""
-
-    __slots__ = ("_invocation",)
+    """What is known of this invocation and this function. Middleware may hang further attributes on it."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
@@ -113,13 +112,19 @@ class LambdaContext:
         fields = _object(self._invocation.client_context)
         return None if fields is None else ClientContext(fields)
 
+    def w3c(self) -> dict[str, str]:
+        """The W3C trace context that the caller sent: of traceparent, tracestate and baggage those that are there."""
+        fields = (_object(self._invocation.client_context) or {}).get("w3c")
+        found = fields if isinstance(fields, dict) else {}
+        return {name: found[name] for name in ("traceparent", "tracestate", "baggage") if isinstance(found.get(name), str)}
+
     def get_remaining_time_in_millis(self) -> int:
         """Until Lambda's timeout, in milliseconds; never negative. The stream ends STREAM_DEADLINE_MARGIN_MS before it."""
         return max(0, int(self._invocation.deadline_ms - time.time() * 1000))
 
     def log(self, message: object) -> None:
         """Writes to the function's log."""
-        sys.stdout.write(f"{message}\n")
+        logs.write_text(str(message))
 
     def __repr__(self) -> str:
         return f"LambdaContext(aws_request_id={self.aws_request_id!r}, invoked_function_arn={self.invoked_function_arn!r})"

@@ -43,6 +43,8 @@ def setup() -> None:
     """Reads how to log from the environment, and arranges for `logging` to follow it once somebody imports it."""
     state.json = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
     state.level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper()
+    if state.level == "TRACE":
+        state.level = "DEBUG"  # `logging` knows nothing below, and the stock client says so too
     descriptor = os.environ.pop("_LAMBDA_TELEMETRY_LOG_FD", "")
     state.descriptor = int(descriptor) if descriptor.isdigit() else None
     for stream in (sys.stdout, sys.stderr):
@@ -93,13 +95,22 @@ def log_exception(error: BaseException, level: str = "ERROR") -> None:
 
 def write(text: str, level: int) -> None:
     """Writes one finished record, framed or as a line."""
+    step = min(max(level, 0), 50) // 10
+    # The frame's type carries the level in its low byte; plain text that nobody asked a level of carries none.
+    _write(text, (_JSON_FRAME if state.json else _TEXT_FRAME) + (step * 4 + 4 if step and (state.json or state.level) else 0))
+
+
+def write_text(text: str) -> None:
+    """Writes something that is no record, framed or as a line."""
+    _write(text, _TEXT_FRAME)
+
+
+def _write(text: str, kind: int) -> None:
     data = text.encode("utf-8", "backslashreplace")
     if state.descriptor is None:
         sys.stdout.flush()
         _write_all(1, data + b"\n")
         return
-    step = min(level, 50) // 10
-    kind = (_JSON_FRAME if state.json else _TEXT_FRAME) + (step * 4 + 4 if step else 0)  # the type's low byte carries the level
     frame = kind.to_bytes(4, "big") + len(data).to_bytes(4, "big") + (time.time_ns() // 1000).to_bytes(8, "big")
     _write_all(state.descriptor, frame + data)
 
