@@ -177,16 +177,15 @@ class Handler:
         elif isinstance(result, (str, dict, int, float)) or (not decorated and isinstance(result, (list, tuple))):
             _answer(result, request, pipeline)
         elif hasattr(result, "__iter__"):
-            stream(result, pipeline.push)
+            stream(result, pipeline.push_all)
         else:
             pipeline.push(result)  # which refuses it, and says what is allowed
 
 
-def stream(events: Iterable[object], push: Callable[[object], None]) -> None:
+def stream(events: Iterable[object], push_all: Callable[[Iterable[object]], None]) -> None:
     """Pushes events until there are no more, and closes their source in this thread however it ends."""
     try:
-        for event in events:
-            push(event)
+        push_all(events)
     finally:
         close = getattr(events, "close", None)
         if close is not None:

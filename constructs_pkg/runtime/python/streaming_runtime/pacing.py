@@ -23,10 +23,11 @@ class Pacer:
         sent_at: When something was sent last.
     """
 
-    __slots__ = ("_flush_interval", "_max_bytes", "_quiet", "pieces", "sent_at", "since", "size")
+    __slots__ = ("_flush_interval", "_leaves_at", "_max_bytes", "_quiet", "pieces", "sent_at", "since", "size")
 
     def __init__(self, max_bytes: int, flush_interval: float) -> None:
         self._max_bytes = max_bytes
+        self._leaves_at = 0.0
         self._flush_interval = flush_interval
         self._quiet = min(QUIET_SECONDS, flush_interval)
         self.pieces: list[bytes] = []
@@ -36,11 +37,13 @@ class Pacer:
 
     def add(self, piece: bytes, now: float) -> bool:
         """Takes a piece. Returns whether everything gathered should be sent now."""
-        if not self.pieces:
+        pieces = self.pieces
+        if not pieces:
             self.since = now
-        self.pieces.append(piece)
-        self.size += len(piece)
-        return self.size >= self._max_bytes or now - self.sent_at >= self._quiet or now - self.since >= self._flush_interval
+            self._leaves_at = min(self.sent_at + self._quiet, now + self._flush_interval)
+        pieces.append(piece)
+        self.size = size = self.size + len(piece)
+        return now >= self._leaves_at or size >= self._max_bytes
 
     def take(self) -> tuple[list[bytes], int]:
         """Hands over what is gathered, and its size."""

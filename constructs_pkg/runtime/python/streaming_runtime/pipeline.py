@@ -31,7 +31,7 @@ from .transport import PeerInterrupted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any, TypeAlias
 
     from .clock import Clock
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from .telemetry import Hook, StreamReport
     from .transport import Reply
 
-    Stage: TypeAlias = Callable[[Any], bytes]
+    Stage: TypeAlias = Callable[[Any, Any], bytes]  # the pipeline and one event
 
 LAST_WORDS_SECONDS = 0.05
 PEER_LOOK_SECONDS = 0.1  # how often a silent stream looks whether the Runtime API is still there
@@ -108,19 +108,7 @@ class Pipeline:
         self._report = report
         self._on_first_byte = on_first_byte
         self.outcome = ""
-        self._stages: dict[type, Stage] = {
-            Text: self._text,
-            str: self._string,
-            bytes: encoder.raw,
-            Data: encoder.data,
-            Internal: _nothing,
-            Start: encoder.start,
-            Finish: self._finish,
-            Error: self._fail_in_band,
-            HttpResponse: self._respond,
-            bytearray: self._buffer,
-            memoryview: self._buffer,
-        }
+        self._stages = _STAGES
 
     # ---- the handler's thread
 
@@ -132,29 +120,38 @@ class Pipeline:
             PeerInterrupted: The Runtime API broke off.
             TypeError, ValueError: The event is not allowed, or not here.
         """
-        with self._lock:
-            if self.outcome:
-                raise StreamInterrupted
-            data = (self._stages.get(type(event)) or self._stage_of(event))(event)
-            if not data:
-                return
-            now = monotonic()
-            report = self._report
-            if not self._terminal:
-                gap = now - report.last_event_at
-                report.last_event_at = now
-                if gap > report.longest_gap:
-                    report.longest_gap = gap
-                elif gap < 0:
-                    report.first_event_at = now
-            if not self._reply.begun and not self._pacer.pieces:
-                self._open(now, data)
-            if self._pacer.add(data, now):
-                self._flush(now)
-            elif self._clock.wakes_at > now + self._tail:
-                self._clock.wake()
-        if self._on_first_byte is not None and report.first_byte_at is not None:
-            self.tell_first_byte()
+        self.push_all((event,))
+
+    def push_all(self, events: Iterable[object]) -> None:
+        """Takes events, one after another, until there are no more.
+
+        Raises:
+            StreamInterrupted, PeerInterrupted, TypeError, ValueError: As `push`.
+        """
+        lock, pacer, reply, report, clock, tail = self._lock, self._pacer, self._reply, self._report, self._clock, self._tail
+        for event in events:
+            with lock:
+                if self.outcome:
+                    raise StreamInterrupted
+                data = (self._stages.get(type(event)) or self._stage_of(event))(self, event)
+                if not data:
+                    continue
+                now = monotonic()
+                if not self._terminal:
+                    gap = now - report.last_event_at
+                    report.last_event_at = now
+                    if gap > report.longest_gap:
+                        report.longest_gap = gap
+                    elif gap < 0:
+                        report.first_event_at = now
+                if not reply.begun and not pacer.pieces:
+                    self._open(now, data)
+                if pacer.add(data, now):
+                    self._flush(now)
+                elif clock.wakes_at > now + tail:
+                    clock.wake()
+            if self._on_first_byte is not None and report.first_byte_at is not None:
+                self.tell_first_byte()
 
     def tell_first_byte(self) -> None:
         """Calls the hook, once and without the lock: what it does must not hold up the clock."""
@@ -336,14 +333,27 @@ class Pipeline:
 
     def _text(self, event: Text) -> bytes:
         self._report.texts += 1
-        return self._encoder.text(event.text) if event.text else b""
+        text = event.text
+        return self._encoder.text(text) if text else b""
 
     def _string(self, text: str) -> bytes:
         self._report.texts += 1
         return self._encoder.text(text) if text else b""
 
+    def _raw(self, data: bytes) -> bytes:
+        return self._encoder.raw(data)
+
     def _buffer(self, data: bytearray | memoryview) -> bytes:
         return self._encoder.raw(bytes(data))  # a copy: the handler may reuse its buffer
+
+    def _data(self, event: Data) -> bytes:
+        return self._encoder.data(event)
+
+    def _start(self, event: Start) -> bytes:
+        return self._encoder.start(event)
+
+    def _nothing(self, event: object) -> bytes:  # noqa: ARG002
+        return b""
 
     def _finish(self, event: Finish) -> bytes:
         self._report.usage = event.usage
@@ -368,7 +378,7 @@ class Pipeline:
         self._response = event
         if event.body is not None or self._is_bodiless():
             self._close_stages()
-            self._stages[Finish] = _nothing  # it adds nothing to an answer that is whole
+            self._stages = _WHOLE
         return self._cleared(event.body, event.headers["content-type"]) if event.body else b""
 
     def _stage_of(self, event: object) -> Stage:
@@ -477,11 +487,25 @@ class Pipeline:
 
     def _close_stages(self) -> None:
         self._terminal = True
-        self._stages = {Internal: _nothing}
+        self._stages = _ENDED
 
     def _is_bodiless(self) -> bool:
         return self._response is not None and self._response.status in (204, 304)
 
 
-def _nothing(event: object) -> bytes:  # noqa: ARG001
-    return b""
+# What each kind of event is for: as long as the stream runs, after an answer that is whole (Finish adds nothing to it), and after the end.
+_STAGES: dict[type, Stage] = {
+    Text: Pipeline._text,
+    str: Pipeline._string,
+    bytes: Pipeline._raw,
+    Data: Pipeline._data,
+    Internal: Pipeline._nothing,
+    Start: Pipeline._start,
+    Finish: Pipeline._finish,
+    Error: Pipeline._fail_in_band,
+    HttpResponse: Pipeline._respond,
+    bytearray: Pipeline._buffer,
+    memoryview: Pipeline._buffer,
+}
+_WHOLE: dict[type, Stage] = {Internal: Pipeline._nothing, Finish: Pipeline._nothing}
+_ENDED: dict[type, Stage] = {Internal: Pipeline._nothing}

@@ -14,7 +14,10 @@ class Encoder(base.Encoder):
 
     def text(self, text: str) -> bytes:
         """Writes a piece of text."""
-        return base.utf8(text)
+        try:
+            return text.encode()
+        except UnicodeEncodeError:
+            return base.utf8(text)
 
     def raw(self, data: bytes) -> bytes:
         """Writes bytes."""
