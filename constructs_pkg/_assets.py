@@ -28,9 +28,10 @@ NEVER_SHIPPED: Final = (
     "**/.venv",
     "**/.git",
     "**/.DS_Store",
+    "**/cdk.out",
 )
 """Globs left out of every asset. `**/*.pyc` alone would still let an empty `__pycache__` change the hash (measured on
-aws-cdk-lib 2.275.0), hence the folders by name."""
+aws-cdk-lib 2.275.0), hence the folders by name. An entry that is the app's own folder holds the assembly that it is copied into."""
 
 _NEVER_SHIPPED_NAMES: Final = frozenset(glob.removeprefix("**/") for glob in NEVER_SHIPPED)
 

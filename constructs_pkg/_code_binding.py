@@ -33,6 +33,7 @@ class BoundCode:
         needs_runtime_layer: Whether our layer has to make it stream.
         takes_limits: Whether our runtime is inside without the layer (an image), so that `StreamLimits` has to be set as
             environment variables.
+        redactable: Whether our runtime sees the text that leaves, so that it can take secrets out of it.
         environment: Variables that the code needs; the function's own may not replace them.
         layers: Layers that the code needs.
         size: What is shipped; None for an image, which is built later.
@@ -43,6 +44,7 @@ class BoundCode:
     runtime: lambda_.Runtime
     needs_runtime_layer: bool = False
     takes_limits: bool = False
+    redactable: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     layers: Sequence[lambda_.ILayerVersion] = ()
     size: AssetSize | None = None

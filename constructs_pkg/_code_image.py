@@ -122,4 +122,10 @@ def _copy(source: Path, place: Path) -> None:
 
 
 def _bound(code: lambda_.Code, *, takes_limits: bool) -> BoundCode:
-    return BoundCode(code=code, handler=lambda_.Handler.FROM_IMAGE, runtime=lambda_.Runtime.FROM_IMAGE, takes_limits=takes_limits)
+    return BoundCode(
+        code=code,
+        handler=lambda_.Handler.FROM_IMAGE,
+        runtime=lambda_.Runtime.FROM_IMAGE,
+        takes_limits=takes_limits,
+        redactable=takes_limits,
+    )

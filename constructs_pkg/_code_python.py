@@ -73,6 +73,7 @@ def _binding(
             handler=handler,
             runtime=runtime,
             needs_runtime_layer=True,
+            redactable=handler != _ASGI_HANDLER,  # an app of its own writes bytes of its own
             environment=environment,
             size=made.size,
         )

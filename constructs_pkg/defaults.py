@@ -46,6 +46,8 @@ class StreamingDefaults:
         alarms: When each alarm rings.
         alarm_actions: What alarms do. An empty tuple says: nothing, whatever stands further out.
         encryption_key: Encrypts environment variables, log groups and stream stores.
+        runbook: Where the runbook is published for people on call: what stands before `#url-5xx` and the like in the alarms'
+            descriptions.
     """
 
     memory_size: int | None = None
@@ -56,6 +58,7 @@ class StreamingDefaults:
     alarms: AlarmThresholds | None = None
     alarm_actions: tuple[cloudwatch.IAlarmAction, ...] | None = None
     encryption_key: kms.IKey | None = None
+    runbook: str | None = None
 
     @staticmethod
     def set(
@@ -69,6 +72,7 @@ class StreamingDefaults:
         alarms: AlarmThresholds | None = None,
         alarm_actions: Sequence[cloudwatch.IAlarmAction] | None = None,
         encryption_key: kms.IKey | None = None,
+        runbook: str | None = None,
     ) -> StreamingDefaults:
         """Sets defaults for what is made below `scope` from now on; what stands there already keeps what it took.
 
@@ -82,6 +86,7 @@ class StreamingDefaults:
             alarms: When each alarm rings, all of them; `AlarmThresholds.disabled()` for none.
             alarm_actions: What alarms do; `()` for nothing.
             encryption_key: Encrypts environment variables, log groups and stream stores.
+            runbook: Where the runbook is published, such as `https://wiki.example.com/streaming`.
 
         Returns:
             What was set.
@@ -104,6 +109,7 @@ class StreamingDefaults:
             alarms=alarms,
             alarm_actions=None if alarm_actions is None else tuple(alarm_actions),
             encryption_key=encryption_key,
+            runbook=runbook,
         )
         # jsii keeps every Python construct it has seen, so the attribute lives as long as the scope.
         vars(scope)[_ATTRIBUTE] = own
@@ -178,6 +184,12 @@ def _integer(value: Any) -> int:
     return value
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("it takes a text")
+    return value
+
+
 def _architecture(value: Any) -> lambda_.Architecture:
     known = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
     if value not in known:
@@ -216,4 +228,5 @@ _CONTEXT_FIELDS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "log_group_retention": ("log_group_retention", _retention),
     "limits": ("limits", _limits),
     "alarms": ("alarms", _thresholds),
+    "runbook": ("runbook", _text),
 }

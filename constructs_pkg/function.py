@@ -124,7 +124,7 @@ class StreamingFunction(Construct):
 
         Raises:
             ValueError: `TIMEOUT_OUT_OF_RANGE`, `MEMORY_OUT_OF_RANGE`, `DEADLINE_MARGIN_TOO_LONG`, `STREAM_LONGER_THAN_TIMEOUT`,
-                `LOG_GROUP_GIVEN_TWICE`, `SNAPSTART_RUNTIME`, `STORE_WITHOUT_RUNTIME`, or what `code`, `concurrency`, `cors`,
+                `LOG_GROUP_GIVEN_TWICE`, `SNAPSTART_RUNTIME`, `STORE_WITHOUT_RUNTIME`, `REDACT_UNSEEN`, or what `code`, `concurrency`, `cors`,
                 `rollout` and `stream_store` refuse (see `docs/errors.md`).
         """
         super().__init__(scope, id)
@@ -255,6 +255,12 @@ class StreamingFunction(Construct):
         )
 
     def _teach_to_stream(self, bound: BoundCode, stream_store: StreamStore | None) -> None:
+        if self.limits.redact and not bound.redactable:
+            raise ValueError(
+                f"REDACT_UNSEEN: limits.redact is {', '.join(self.limits.redact)}, but our runtime does not see the text that {self.node.path} "
+                "sends: nothing would be taken out. Use StreamingCode.python with a dialect of text, or redact in your own code and "
+                "give the function StreamLimits without redact."
+            )
         if bound.needs_runtime_layer:
             StreamingRuntimeLayer.shared(self).attach_to(self.function, limits=self.limits)
         elif bound.takes_limits:
@@ -336,14 +342,15 @@ def _check_times(timeout: Duration, limits: StreamLimits) -> None:
             f"TIMEOUT_OUT_OF_RANGE: timeout is {seconds:g} s; Lambda takes whole seconds from 1 to {_LONGEST_SECONDS} (15 minutes). "
             "For a longer answer let the caller come back and resume."
         )
-    if limits.deadline_margin_ms >= seconds * 1000:
+    margin, longest = limits.deadline_margin_ms, limits.max_duration_seconds
+    if not Token.is_unresolved(margin) and margin >= seconds * 1000:
         raise ValueError(
-            f"DEADLINE_MARGIN_TOO_LONG: deadline_margin_ms is {limits.deadline_margin_ms}, the timeout {seconds * 1000:g} ms: every stream "
+            f"DEADLINE_MARGIN_TOO_LONG: deadline_margin_ms is {margin}, the timeout {seconds * 1000:g} ms: every stream "
             "would end before it begins. Lower the margin or raise the timeout."
         )
-    if limits.max_duration_seconds is not None and limits.max_duration_seconds > seconds:
+    if longest is not None and not Token.is_unresolved(longest) and longest > seconds:
         raise ValueError(
-            f"STREAM_LONGER_THAN_TIMEOUT: max_duration_seconds is {limits.max_duration_seconds}, the function's timeout {seconds:g} s, so the "
+            f"STREAM_LONGER_THAN_TIMEOUT: max_duration_seconds is {longest}, the function's timeout {seconds:g} s, so the "
             "limit could never be reached. Raise the timeout, or lower the limit."
         )
 

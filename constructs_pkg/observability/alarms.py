@@ -73,6 +73,7 @@ class StreamAlarms(Construct):
         log_group: logs.ILogGroup | None = None,
         actions: Sequence[cloudwatch.IAlarmAction] | None = None,
         paging_actions: Sequence[cloudwatch.IAlarmAction] | None = None,
+        runbook: str | None = None,
     ) -> None:
         """Makes the alarms.
 
@@ -94,6 +95,8 @@ class StreamAlarms(Construct):
             paging_actions: What a person is woken by: makes one composite alarm over those that callers feel (5xx, errors,
                 throttles, time to first byte, truncation) with these actions; an empty list makes it without any. Default:
                 no composite alarm, which some local AWS endpoints refuse.
+            runbook: Where the runbook is published for people on call; each description ends in it, `#` and the alarm's anchor.
+                Default: what `StreamingDefaults` say, else `docs/runbook.md`, as it lies in this library's repository.
 
         Raises:
             ValueError: `ALARM_URL_ELSEWHERE` when `url` is on another alias, `ALARM_LOGS_SILENT` when `log_group` is given but
@@ -111,6 +114,7 @@ class StreamAlarms(Construct):
         self.log_metrics = self._log_metrics(log_group)
         self.all: list[cloudwatch.Alarm] = []
         self._actions = tuple(first_given(actions, defaults.alarm_actions, default=()))
+        self._runbook = first_given(runbook, defaults.runbook, default=_RUNBOOK)
         self._metrics = StreamMetrics(alias, period=Duration.minutes(5))
         self._watch_answers()
         self._watch_streams()
@@ -254,7 +258,7 @@ class StreamAlarms(Construct):
             datapoints_to_alarm=breaching if breaching != evaluated else None,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=f"{reason} Runbook: {_RUNBOOK}#{anchor}",
+            alarm_description=f"{reason} Runbook: {self._runbook}#{anchor}",
         )
         _act(alarm, self._actions)
         self.all.append(alarm)
@@ -270,7 +274,7 @@ class StreamAlarms(Construct):
             "Paging",
             alarm_rule=cloudwatch.AlarmRule.any_of(*rules),
             alarm_description="Callers of the streaming endpoint feel trouble now: at least one of the alarms on answers or on streams "
-            f"rings. Runbook: {_RUNBOOK}#paging",
+            f"rings. Runbook: {self._runbook}#paging",
         )
         _act(paging, actions)
         return paging

@@ -15,7 +15,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
 
-from constructs_pkg import AlarmThresholds, StreamAlarms, StreamingUrl
+from constructs_pkg import AlarmThresholds, StreamAlarms, StreamingDefaults, StreamingUrl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,6 +190,16 @@ def test_each_says_why_and_names_a_runbook_section_that_exists(stack: Stack) -> 
         anchors.add(anchor)
     headings = re.findall(r"^## (.+)$", (ROOT / "docs" / "runbook.md").read_text(), re.M)
     assert anchors == set(headings), "each alarm has its section, and each section its alarm"
+
+
+@pytest.mark.parametrize("by", ["parameter", "defaults"])
+def test_each_names_the_runbook_where_an_organisation_publishes_it(by: str, make_stack: Callable[..., Stack]) -> None:
+    stack = make_stack()
+    StreamingDefaults.set(stack, runbook="https://wiki.example.com/by-defaults")
+    own = {"runbook": "https://wiki.example.com/by-parameter"} if by == "parameter" else {}
+    StreamAlarms(stack, "Alarms", alias=whole_alias(stack), **own)
+    descriptions = [found["AlarmDescription"] for found in templates_alarms(stack).values()]
+    assert all(f" Runbook: https://wiki.example.com/by-{by}#" in description for description in descriptions)
 
 
 @pytest.mark.parametrize("id", list(ALARMS))

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import Aws, Environment, Stack
+from aws_cdk import App, Aws, Environment, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Match, Template
 
@@ -133,6 +133,14 @@ def test_stacks_that_are_not_asked_for_are_not_bundled(
     monkeypatch.setattr(installers, "_run", lambda *_: pytest.fail("a stack that is not deployed was bundled"))
     stack = make_stack(context={"aws:cdk:bundling-stacks": []})
     StreamingFunction(stack, "Chat", code=StreamingCode.python(entry))
+
+
+def test_an_entry_that_holds_the_apps_own_assembly_leaves_it_out(folder: Path) -> None:
+    (folder / "index.py").write_text("def handler(event, context): ...\n")
+    app = App(outdir=str(folder / "cdk.out"), builtin_cloud_formation_validation=False, tree_metadata=False)
+    StreamingFunction(Stack(app, "Here"), "Chat", code=StreamingCode.python(folder))
+    app.synth()
+    assert not [path for path in (folder / "cdk.out").rglob("cdk.out") if path.is_dir()]
 
 
 # ASGI

@@ -40,6 +40,7 @@ def test_every_field_reaches_what_is_below(stack: Stack) -> None:
         "alarms": AlarmThresholds(errors=5),
         "alarm_actions": (actions.SnsAction(topic),),
         "encryption_key": key,
+        "runbook": "https://wiki.example.com/streaming",
     }
     returned = StreamingDefaults.set(stack, **said)
     found = StreamingDefaults.of(Construct(Construct(stack, "Outer"), "Inner"))

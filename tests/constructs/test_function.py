@@ -359,6 +359,23 @@ def test_a_store_beside_code_that_does_not_run_our_runtime_is_refused(make_stack
         StreamingFunction(stack, "Node", code=StreamingCode.nodejs(tmp_path / "node"), stream_store=StreamStore(stack, "Store"))
 
 
+@pytest.mark.parametrize("kind", ["nodejs", "asgi"])
+def test_redaction_where_our_runtime_does_not_see_the_text_is_refused(
+    kind: str, make_stack: Callable[..., Stack], tmp_path: Path
+) -> None:
+    (tmp_path / "index.mjs").write_text("export const handler = awslambda.streamifyResponse(async (e, s) => s.end())\n")
+    (tmp_path / "main.py").write_text("app = make()\n")
+    code = StreamingCode.nodejs(tmp_path) if kind == "nodejs" else StreamingCode.asgi(tmp_path)
+    with pytest.raises(ValueError, match="^REDACT_UNSEEN: limits.redact is email, "):
+        StreamingFunction(make_stack(), "Fn", code=code, limits=StreamLimits(redact=("email",)))
+
+
+def test_redaction_reaches_the_runtime_of_a_python_function(stack: Stack, entry: Path) -> None:
+    build(stack, entry, limits=StreamLimits(redact=("email", "iban")))
+    _, function = only(Template.from_stack(stack).find_resources("AWS::Lambda::Function"))
+    assert function["Environment"]["Variables"]["STREAM_REDACT"] == "email,iban"
+
+
 @pytest.mark.parametrize("own", [True, False])
 def test_a_dashboard_of_its_own_or_an_existing_one(own: bool, stack: Stack, entry: Path) -> None:
     existing = None if own else cloudwatch.Dashboard(stack, "Existing")
