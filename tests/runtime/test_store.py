@@ -566,3 +566,154 @@ def test_behind_api_gateway_it_is_the_same(fleet: Fleet) -> None:
 
 def test_a_delete_without_a_streams_name_is_the_handlers(fleet: Fleet) -> None:
     assert fleet().invoke(ask("DELETE")).status == 200
+
+
+# ---- how else a stream may end
+
+
+def test_a_stream_cut_off_at_its_deadline_has_that_as_its_end(fleet: Fleet, server: Server, table: str) -> None:
+    runtime = fleet(STREAM_MAX_DURATION_SECONDS="1")
+    whole = runtime.invoke(ask(path="/blocked"))
+    assert b'"code":"deadline_exceeded"' in whole.body
+    rest = runtime.invoke(ask(last_event_id=f"{stream_id(whole)}:1"))
+    assert whole.body.endswith(rest.body)
+    assert b'"code":"deadline_exceeded"' in rest.body
+    assert [item["status"]["S"] for item in server.items(table) if item["sk"] == "META"] == ["deadline"]
+
+
+def test_a_stream_that_failed_has_its_error_as_its_end(fleet: Fleet) -> None:
+    runtime = fleet(
+        """
+        from streaming_runtime import *
+        @streaming_handler(dialect="sse")
+        def handler(request, context):
+            yield Text("one")
+            raise RuntimeError("secret")
+        """
+    )
+    whole = runtime.invoke(ask())
+    rest = runtime.invoke(ask(last_event_id=f"{stream_id(whole)}:1"))
+    assert rest.body == whole.body.partition(b"\n\n")[2]
+    assert b"internal_error" in rest.body
+    assert rest.trailer_error is None, "this invocation did not fail"
+
+
+def test_a_stream_that_the_runtime_api_broke_off_is_lost_from_there_on(fleet: Fleet) -> None:
+    producer, other = fleet(), fleet()
+    producer.deliver(ask(path="/endless"))
+    reply = producer.head()
+    read_until(producer, reply, b"more")
+    assert producer.connection is not None
+    producer.connection.socket.close()
+    producer.connection = None
+    producer.await_next()
+    rest = other.invoke(ask(last_event_id=f"{stream_id(reply)}:1"))
+    assert rest.body.startswith(reply.body.split(b"\n\n")[1])
+    assert b'event: error\ndata: {"code":"stream_lost"' in rest.body
+    assert rest.trailer_error is not None
+
+
+def test_following_a_stream_ends_at_the_readers_own_deadline(fleet: Fleet) -> None:
+    producer, reader = fleet(), fleet(STREAM_MAX_DURATION_SECONDS="2")
+    producer.deliver(ask(path="/blocked"), timeout=60)
+    reply = producer.head()
+    read_until(producer, reply, b"three")
+    rest = reader.invoke(ask(last_event_id=f"{stream_id(reply)}:0"))
+    *frames, last = rest.body.split(b"\n\n")[:-1]
+    assert len(frames) == 3
+    assert b'"code":"deadline_exceeded"' in last
+    assert b"id:" not in last, "so that whoever comes back goes on behind what was sent"
+
+
+def test_a_reader_who_has_seen_everything_waits_through_heartbeats_for_the_end(fleet: Fleet, tmp_path: Path) -> None:
+    producer, reader = fleet(), fleet(STREAM_HEARTBEAT_SECONDS="1")
+    producer.deliver(ask(path="/wait"), timeout=60)
+    reply = producer.head()
+    read_until(producer, reply, b"two")
+    reader.deliver(ask(last_event_id=f"{stream_id(reply)}:4"), timeout=60)
+    followed = reader.head()
+    read_until(reader, followed, b": heartbeat\n")
+    (tmp_path / "go").touch()
+    producer.rest(reply)
+    assert set(reader.rest(followed).body.split(b"\n")) == {b": heartbeat", b""}
+
+
+def test_what_redaction_takes_out_is_not_in_the_table_either(fleet: Fleet, server: Server, table: str) -> None:
+    import base64
+    import zlib
+
+    runtime = fleet(
+        """
+        from streaming_runtime import *
+        @streaming_handler(dialect="sse", redact=["email"])
+        def handler(request, context):
+            for piece in ("write to ann", "@exam", "ple.com now"):
+                yield Text(piece)
+        """
+    )
+    whole = runtime.invoke(ask())
+    assert b"ann@" not in whole.body.replace(b'"}\n\nevent: text\ndata: {"text":"', b"")
+    runtime.await_next()
+    kept = [zlib.decompress(base64.b64decode(item["data"]["B"])) for item in server.items(table) if "data" in item]
+    assert b"".join(kept) == whole.body
+    assert b"ann" not in b"".join(kept)
+
+
+def test_what_is_kept_is_not_compressed_for_one_caller_and_sent_to_another(fleet: Fleet) -> None:
+    import gzip
+
+    runtime = fleet()
+    packed = runtime.invoke(ask(accept_encoding="gzip"))
+    assert packed.prelude["headers"]["content-encoding"] == "gzip"
+    plain = runtime.invoke(ask(last_event_id=f"{stream_id(packed)}:0"))
+    assert plain.body == gzip.decompress(packed.body)
+    again = runtime.invoke(ask(last_event_id=f"{stream_id(packed)}:2", accept_encoding="gzip"))
+    assert gzip.decompress(again.body) == b"".join(frame + b"\n\n" for frame in plain.body.split(b"\n\n")[2:-1])
+
+
+def test_a_content_type_that_the_handler_chose_comes_back_with_the_rest(fleet: Fleet) -> None:
+    runtime = fleet(
+        """
+        from streaming_runtime import *
+        @streaming_handler(dialect="bytes")
+        def handler(request, context):
+            yield HttpResponse(headers={"content-type": "image/png"})
+            yield bytes(range(256)) * 4000
+        """
+    )
+    whole = runtime.invoke(ask())
+    rest = runtime.invoke(ask(last_event_id=f"{stream_id(whole)}:777777"))
+    assert rest.prelude["headers"]["content-type"] == "image/png"
+    assert rest.body == (bytes(range(256)) * 4000)[777777:]
+
+
+def test_callers_whom_nothing_tells_apart_are_mentioned_once_where_there_is_a_bound(fleet: Fleet) -> None:
+    runtime = fleet(STREAM_STORE_STREAMS_PER_CALLER="3")
+    for _ in range(3):
+        runtime.invoke(ask(who={"callerId": "AROA:CognitoIdentityCredentials"}))
+    runtime.await_next()
+    assert runtime.log().count("STORE_SHARED_CALLER") == 1
+
+
+def test_an_undecorated_handler_has_nothing_to_do_with_it(fleet: Fleet, server: Server, table: str) -> None:
+    runtime = fleet("def handler(event, context):\n    yield 'as it is'")
+    whole = runtime.invoke(ask(last_event_id="mine"))
+    assert (whole.body, "x-stream-id" in whole.prelude["headers"]) == (b"as it is", False)
+    runtime.await_next()
+    assert server.items(table) == []
+
+
+def test_an_asgi_app_keeps_its_own_ids_and_counts_for_the_bound(fleet: Fleet) -> None:
+    source = """
+        from streaming_runtime.asgi import asgi
+        async def app(scope, receive, send):
+            if scope["type"] == "lifespan":
+                raise RuntimeError
+            seen = dict(scope["headers"]).get(b"last-event-id", b"none")
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": scope["method"].encode() + b" " + seen})
+        handler = asgi(app)
+        """
+    runtime = fleet(source, STREAM_STORE_STREAMS_PER_CALLER="1")
+    assert runtime.invoke(ask(last_event_id="its own")).body == b"POST its own"
+    assert runtime.invoke(ask("DELETE", x_stream_id="A" * 24)).body == b"DELETE none"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from streaming_runtime.logs import state
 from streaming_runtime.request import Request
+from streaming_runtime.settings import Settings
 from streaming_runtime.store import callers, dynamodb, ids, streams
 from streaming_runtime.store.errors import StoreRefused, StoreUnavailable
 from streaming_runtime.store.table import MAX_DATA_BYTES, Batch, Table, behind, event_key
@@ -21,7 +22,7 @@ from tests.runtime.dynamodb_server import KEYS, Server, environment, serving
 from tests.runtime.neutral_api import rest_event, url_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 NOW = 1_700_000_000.5
 STREAM, OWNER = "A" * 24, "f" * 64
@@ -75,7 +76,7 @@ def test_a_streams_life(table: Table) -> None:
     assert (ended.status, ended.last, ended.ttl) == ("cancelled", 7, int(NOW) + 100)
 
 
-@pytest.mark.parametrize("owner, now", [("another", NOW), (OWNER, NOW + 100)])
+@pytest.mark.parametrize(("owner", "now"), [("another", NOW), (OWNER, NOW + 100)])
 def test_another_owner_and_a_late_one_find_nothing(table: Table, owner: str, now: float) -> None:
     begin(table)
     assert table.find(STREAM, owner, now) is None
@@ -218,7 +219,7 @@ def user(server: Server, actions: tuple[str, ...]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "code, status, kind",
+    ("code", "status", "kind"),
     [
         ("ProvisionedThroughputExceededException", 400, StoreUnavailable),
         ("RequestLimitExceeded", 400, StoreUnavailable),
@@ -335,7 +336,7 @@ IAM = {"callerId": "AROA:session", "userArn": "arn", "cognitoIdentity": None}
 
 
 @pytest.mark.parametrize(
-    "found, expected",
+    ("found", "expected"),
     [
         (caller(url_event(iam=IAM), named="ann"), "handler:ann"),
         (caller(url_event(iam=IAM)), "iam:AROA:session"),
@@ -386,14 +387,27 @@ def test_a_bug_beside_the_stream_is_logged_and_the_thread_lives_on(capfd: pytest
     assert state.request_id == ""
 
 
-def test_a_snapshot_holds_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (None, []),
+        (StoreRefused("no"), ["ERROR STORE_REFUSED: streams are neither kept nor bounded: no"]),
+        (StoreUnavailable("silence"), ["WARN STORE_UNAVAILABLE: silence"]),
+    ],
+)
+def test_the_start_makes_the_connection_and_says_what_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, error: Exception | None, said: list[str]
+) -> None:
     asked: list[str] = []
-    made: Callable[..., Any] = lambda action, parameters: asked.append(action)  # noqa: E731
-    monkeypatch.setattr(streams, "Worker", lambda first: first())
-    for name in ("snap-start", "on-demand"):
-        monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", name)
-        monkeypatch.setattr(streams.Streams, "_call", lambda self, action, parameters: made(action, parameters))
-        from streaming_runtime.settings import Settings
+    lines: list[str] = []
 
-        streams.Streams(Settings({"STREAM_STORE_TABLE": "t"}))
-    assert asked == ["GetItem"]
+    def call(self: object, action: str, parameters: dict[str, Any]) -> None:
+        asked.append(action)
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(streams, "Worker", lambda first: first())
+    monkeypatch.setattr(streams, "log", lambda level, message: lines.append(f"{level} {message}"))
+    monkeypatch.setattr(streams.Streams, "_call", call)
+    streams.Streams(Settings({"STREAM_STORE_TABLE": "t"}))
+    assert (asked, lines) == (["GetItem"], said)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 from streaming_runtime.logs import log
 from streaming_runtime.request import Request
@@ -102,8 +101,6 @@ class Streams:
 
     def _warm_up(self) -> None:
         """Makes the first connection while the function starts, and learns early where the table cannot be used."""
-        if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
-            return  # a snapshot cannot hold a connection
         try:
             self._table.is_cancelled("warm-up")
         except StoreRefused as error:
