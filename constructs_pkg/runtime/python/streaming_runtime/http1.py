@@ -197,29 +197,23 @@ def last_chunk(trailers: dict[str, str]) -> bytes:
 def _parse_head(head: bytes | bytearray) -> tuple[int, dict[str, str], bool, int | None, bool]:
     """A head without its end: status, headers, whether the connection stays, and the body's length (None: not said) or that it is chunked."""
     lines = head.decode("latin-1").split("\r\n")
-    start = lines[0]
-    version, code = start[:9], start[9:12]
-    if version not in _VERSIONS or not (len(code) == 3 and code.isascii() and code.isdigit()) or start[12:13] not in ("", " "):
-        raise ProtocolError(f"no HTTP/1.1 status line: {start[:80]!r}")
+    start = lines.pop(0)
+    status, persistent = _starts.get(start) or _start_of(start)
     headers: dict[str, str] = {}
-    del lines[0]
     for line in lines:
         name, colon, value = line.partition(":")
         headers[(_keys.get(name) if colon else None) or _key_of(name, colon, line)] = value.strip()
     if len(headers) != len(lines):
         _require_one_length(lines)
-    status = int(code)
     connection = headers.get("connection")
-    if connection is None:
-        keep_alive = version == "HTTP/1.1 "
-    else:
-        keep_alive = connection.lower() == "keep-alive" if version == "HTTP/1.0 " else "close" not in connection.lower()
-    return status, headers, keep_alive, *_framing(status, headers)
+    if connection is not None:
+        persistent = "close" not in connection.lower() if persistent else connection.lower() == "keep-alive"
+    return status, headers, persistent, *_framing(status, headers)
 
 
 def _framing(status: int, headers: dict[str, str]) -> tuple[int | None, bool]:
     """The body's length, None where it is not said, and whether it is chunked."""
-    if status in (204, 304) or status < 200:
+    if status in _BODILESS or status < 200:
         return 0, False
     encoding = headers.get("transfer-encoding")
     if encoding is not None:
@@ -229,9 +223,20 @@ def _framing(status: int, headers: dict[str, str]) -> tuple[int | None, bool]:
     length = headers.get("content-length")
     if length is None:
         return None, False
-    if not (length.isascii() and length.isdigit() and len(length) < 12 and int(length) <= MAX_BODY_BYTES):
+    if not (length.isdigit() and length.isascii() and len(length) < 12 and int(length) <= MAX_BODY_BYTES):
         raise ProtocolError(f"content length {length[:80]!r}")
     return int(length), False
+
+
+def _start_of(line: str) -> tuple[int, bool]:
+    """Reads a status line: the status, and whether its version keeps connections."""
+    version, code = line[:9], line[9:12]
+    if version not in _VERSIONS or not (len(code) == 3 and code.isascii() and code.isdigit()) or line[12:13] not in ("", " "):
+        raise ProtocolError(f"no HTTP/1.1 status line: {line[:80]!r}")
+    found = int(code), version == _VERSIONS[0]
+    if len(_starts) < _MOST_KEYS and len(line) < 80:
+        _starts[line] = found
+    return found
 
 
 def _require_one_length(lines: list[str]) -> None:
@@ -242,8 +247,10 @@ def _require_one_length(lines: list[str]) -> None:
 
 
 _VERSIONS = ("HTTP/1.1 ", "HTTP/1.0 ")
-# Names met before, checked and in lower case: an answer's names are always the same, and looked up fast.
+_BODILESS = (204, 304)
+# Names met before, checked and in lower case, and status lines: they are always the same, and looked up fast.
 _keys: dict[str, str] = {}
+_starts: dict[str, tuple[int, bool]] = {}
 _MOST_KEYS = 64
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from .http1 import ProtocolError
 
+_NOT_IN_A_PATH = frozenset(" /?#")
+
 
 class Invocation:
     """One answer to GET /next.
@@ -39,9 +41,9 @@ class Invocation:
         get = headers.get
         request_id = get("lambda-runtime-aws-request-id", "")
         deadline = get("lambda-runtime-deadline-ms", "")
-        if not request_id or any(character in request_id for character in " /?#"):
+        if not request_id or not _NOT_IN_A_PATH.isdisjoint(request_id):
             raise ProtocolError(f"Lambda-Runtime-Aws-Request-Id {request_id[:80]!r}")
-        if not (deadline.isascii() and deadline.isdigit() and len(deadline) < 19):
+        if not (deadline.isdigit() and deadline.isascii() and len(deadline) < 19):
             raise ProtocolError(f"Lambda-Runtime-Deadline-Ms {deadline[:80]!r}")
         self.request_id = request_id
         self.deadline_ms = int(deadline)

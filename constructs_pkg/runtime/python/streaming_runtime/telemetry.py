@@ -9,6 +9,7 @@ names that begin with gen_ai, https://opentelemetry.io/docs/specs/semconv/gen-ai
 from __future__ import annotations
 
 import os
+from json.encoder import encode_basestring_ascii as _text
 from time import time
 
 from . import logs
@@ -182,14 +183,12 @@ def record(report: StreamReport, function_name: str, function_arn: str, dialect:
         now_ms: The present, in milliseconds since 1970.
     """
     values = _values(report)
-    described: dict[str, object] = {"requestId": report.request.id, "outcome": report.outcome}
+    described = f'"requestId":{_text(report.request.id)},"outcome":"{report.outcome}"'
     if dialect:
-        described["dialect"] = dialect
+        described += f',"dialect":"{dialect}"'
     if report.finish_reason is not None:
-        described["gen_ai.response.finish_reasons"] = [report.finish_reason]
-    numbers = ",".join([f'"{metric}":{value!r}' for metric, value in values.items()])
-    head = f'{{"_aws":{{"Timestamp":{now_ms},"CloudWatchMetrics":{_directives(tuple(values))}}},{_dimensions(function_name, function_arn)}'
-    return f"{head},{numbers},{compact_json(described)[1:].decode()}"
+        described += f',"gen_ai.response.finish_reasons":[{_text(report.finish_reason)}]'
+    return _template(function_name, function_arn, tuple(values)) % (now_ms, *values.values(), described)
 
 
 def _values(report: StreamReport) -> dict[str, float]:
@@ -197,20 +196,21 @@ def _values(report: StreamReport) -> dict[str, float]:
     started, usage = report.started_at, report.usage
     values: dict[str, float] = {}
     if report.first_byte_at is not None:
-        values["TimeToFirstByte"] = round((report.first_byte_at - started) * 1000, 6)
+        values["TimeToFirstByte"] = (report.first_byte_at - started) * 1000
     if report.first_event_at is not None:
-        values["gen_ai.server.time_to_first_token"] = round(report.first_event_at - started, 6)
-        values["LongestGap"] = round(report.longest_gap * 1000, 6)
+        values["gen_ai.server.time_to_first_token"] = report.first_event_at - started
+        values["LongestGap"] = report.longest_gap * 1000
         per_token = report.time_per_output_token
         if per_token is not None:
-            values["gen_ai.server.time_per_output_token"] = round(per_token, 6)
+            values["gen_ai.server.time_per_output_token"] = per_token
             if per_token:
-                values["TokensPerSecond"] = round(1 / per_token, 6)
+                values["TokensPerSecond"] = 1 / per_token
     if report.ended_at is not None:
-        values["gen_ai.server.request.duration"] = round(report.ended_at - started, 6)
+        values["gen_ai.server.request.duration"] = report.ended_at - started
     if usage is not None:
-        values["gen_ai.usage.input_tokens"] = int(usage.input_tokens)
-        values["gen_ai.usage.output_tokens"] = int(usage.output_tokens)
+        if usage.input_tokens is not None:
+            values["gen_ai.usage.input_tokens"] = usage.input_tokens
+        values["gen_ai.usage.output_tokens"] = usage.output_tokens
     elif report.texts:
         values["gen_ai.usage.output_tokens"] = report.texts
     values["BytesStreamed"] = report.bytes_sent
@@ -219,27 +219,23 @@ def _values(report: StreamReport) -> dict[str, float]:
     return values
 
 
-def _directives(metrics: tuple[str, ...]) -> str:
-    """What tells CloudWatch which fields are metrics: one text for each set of them, of which there are few."""
-    known = _known_directives.get(metrics)
+def _template(function_name: str, function_arn: str, metrics: tuple[str, ...]) -> str:
+    """What is the same for all records with these metrics of this alias or version: there are few of either."""
+    key = (function_name, function_arn, metrics)
+    known = _templates.get(key)
     if known is None:
         named = [{"Name": metric, "Unit": _UNITS[metric]} for metric in metrics]
         directive = {"Namespace": NAMESPACE, "Dimensions": [["FunctionName", "Resource"]], "Metrics": named}
-        known = _known_directives[metrics] = compact_json([directive]).decode()
-    return known
-
-
-def _dimensions(function_name: str, function_arn: str) -> str:
-    """The two dimensions: one text for each alias and version that is called."""
-    known = _known_dimensions.get((function_name, function_arn))
-    if known is None:
         resource = ":".join((function_name, *function_arn.split(":")[7:8]))
-        known = compact_json({"FunctionName": function_name, "Resource": resource})[1:-1].decode()
-        if len(_known_dimensions) < _MOST_DIMENSIONS:
-            _known_dimensions[function_name, function_arn] = known
+        dimensions = compact_json({"FunctionName": function_name, "Resource": resource})[1:-1]
+        fixed = [part.decode().replace("%", "%%") for part in (compact_json([directive]), dimensions)]
+        numbers = ",".join(f'"{metric}":%{".6f" if _UNITS[metric] in _FRACTIONS else "d"}' for metric in metrics)
+        known = f'{{"_aws":{{"Timestamp":%d,"CloudWatchMetrics":{fixed[0]}}},{fixed[1]},{numbers},%s}}'
+        if len(_templates) < _MOST_TEMPLATES:
+            _templates[key] = known
     return known
 
 
-_known_directives: dict[tuple[str, ...], str] = {}
-_known_dimensions: dict[tuple[str, str], str] = {}
-_MOST_DIMENSIONS = 16
+_templates: dict[tuple[str, str, tuple[str, ...]], str] = {}
+_MOST_TEMPLATES = 64
+_FRACTIONS = ("Milliseconds", "Seconds", "Count/Second")
