@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from streaming_runtime import automaton
 from streaming_runtime.automaton import LONGEST, Automaton
-from streaming_runtime.redaction import Redact, Redaction
-from streaming_runtime.redaction_patterns import PATTERNS
+from streaming_runtime.redaction import Redaction
+from streaming_runtime.redaction_patterns import PATTERNS, Redact
 
 Cuts = list[int]
 

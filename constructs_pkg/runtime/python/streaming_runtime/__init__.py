@@ -18,7 +18,7 @@ from .telemetry import StreamReport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .redaction import Redact
+    from .redaction_patterns import Redact
 
 __all__ = [
     "BadRequest",
@@ -50,7 +50,7 @@ if not TYPE_CHECKING:
         """`Redact`, which few handlers need, is loaded when one asks for it."""
         if name != "Redact":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from .redaction import Redact
+        from .redaction_patterns import Redact
 
         globals()[name] = Redact
         return Redact

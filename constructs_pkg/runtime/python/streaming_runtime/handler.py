@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from .context import LambdaContext
     from .dialects.base import Encoder
     from .pipeline import Pipeline
-    from .redaction import Redact, Redaction
+    from .redaction import Redaction
+    from .redaction_patterns import Redact
     from .request import Request
     from .telemetry import Hook
 

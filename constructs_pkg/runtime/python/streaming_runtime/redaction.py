@@ -13,65 +13,14 @@ import json
 
 from .automaton import Automaton
 from .events import compact_json
-from .redaction_patterns import PATTERNS
+from .redaction_patterns import Redact, named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from re import Pattern
-    from typing import Any, TypeAlias
+    from collections.abc import Sequence
+    from typing import Any
 
     from .automaton import State
-
-    Rule: TypeAlias = "str | Redact"
-
-
-class Redact:
-    r"""A pattern of one's own for `streaming_handler(redact=...)`.
-
-    Args:
-        pattern: A regular expression, as source or compiled, whose matches are bounded: `\d{8,12}`, not `\d+`. It may look one character
-            ahead and behind (`(?<!x)`, `(?!x)`, `\b`), but has no anchors and no references to groups.
-        replacement: What is sent instead. Default: "[REDACTED]". Quotes, backslashes and control characters are refused, as it may come
-            to stand within JSON.
-        check: Called with a match; false where it is none after all, as with a wrong check digit. Default: every match counts.
-        max_length: Longest match in characters, as the author sees it. Default: as the pattern says. A pattern that can match more is
-            refused.
-
-    Raises:
-        ValueError: `REDACTION_UNBOUNDED` for a pattern without an upper end, `REDACTION_...` for others that cannot be used.
-        TypeError: `REDACTION_PATTERN` for what is no pattern of str.
-    """
-
-    __slots__ = ("check", "flags", "replacement", "source")
-
-    def __init__(
-        self,
-        pattern: str | Pattern[str],
-        *,
-        replacement: str = "[REDACTED]",
-        check: Callable[[str], bool] | None = None,
-        max_length: int | None = None,
-    ) -> None:
-        given: Any = pattern
-        self.source: str = getattr(given, "pattern", given)
-        self.flags: int = getattr(given, "flags", 0)
-        if not isinstance(self.source, str):
-            raise TypeError(
-                f"REDACTION_PATTERN: found {pattern!r}; allowed: a regular expression of str, as source or compiled; give one of these"
-            )
-        if not all(character.isprintable() and character not in '"\\' for character in replacement):
-            raise ValueError(
-                f"REDACTION_REPLACEMENT: found {replacement!r}; allowed: printable characters but quotes and backslashes; choose another"
-            )
-        self.replacement = replacement
-        self.check = check
-        longest = Automaton([(self.source, self.flags)]).longest
-        if max_length is not None and longest > max_length:
-            raise ValueError(
-                f"REDACTION_TOO_LONG: found {self.source!r}, which matches up to {longest} characters; allowed: the max_length of "
-                f"{max_length}; raise it, or lower what its repeats allow"
-            )
 
 
 class Redaction:
@@ -84,7 +33,7 @@ class Redaction:
         ValueError: `REDACTION_NAME` for a name that is none.
     """
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[str | Redact]) -> None:
         self.rules = [rule if isinstance(rule, Redact) else named(rule) for rule in rules]
         self.automaton = Automaton([(rule.source, rule.flags) for rule in self.rules])
 
@@ -211,17 +160,3 @@ class Redactor:
             if check is None or check(self._held[begin:end]):
                 return end, rule
         return best
-
-
-def named(name: str) -> Redact:
-    """The pattern of this name.
-
-    Raises:
-        ValueError: `REDACTION_NAME` for a name that is none.
-    """
-    if name not in PATTERNS:
-        raise ValueError(
-            f"REDACTION_NAME: found {name!r}; allowed: {', '.join(PATTERNS)}; name one of these, or give a pattern as Redact(...)"
-        )
-    source, replacement, check = PATTERNS[name]
-    return Redact(source, replacement=replacement, check=check)

@@ -1,10 +1,62 @@
-"""What `redact` knows by name: few patterns, each with a reason to be sure of what it finds."""
+"""What can be taken out: patterns known by name, each with a reason to be sure of what it finds, and patterns of one's own. Pure."""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from re import Pattern
+    from typing import Any
+
+
+class Redact:
+    r"""A pattern of one's own for `streaming_handler(redact=...)`.
+
+    Args:
+        pattern: A regular expression, as source or compiled, whose matches are bounded: `\d{8,12}`, not `\d+`. It may look one character
+            ahead and behind (`(?<!x)`, `(?!x)`, `\b`), but has no anchors and no references to groups.
+        replacement: What is sent instead. Default: "[REDACTED]". Quotes, backslashes and control characters are refused, as it may come
+            to stand within JSON.
+        check: Called with a match; false where it is none after all, as with a wrong check digit. Default: every match counts.
+        max_length: Longest match in characters, as the author sees it. Default: as the pattern says. A pattern that can match more is
+            refused.
+
+    Raises:
+        ValueError: `REDACTION_UNBOUNDED` for a pattern without an upper end, `REDACTION_...` for others that cannot be used.
+        TypeError: `REDACTION_PATTERN` for what is no pattern of str.
+    """
+
+    __slots__ = ("check", "flags", "replacement", "source")
+
+    def __init__(
+        self,
+        pattern: str | Pattern[str],
+        *,
+        replacement: str = "[REDACTED]",
+        check: Callable[[str], bool] | None = None,
+        max_length: int | None = None,
+    ) -> None:
+        given: Any = pattern
+        self.source: str = getattr(given, "pattern", given)
+        self.flags: int = getattr(given, "flags", 0)
+        if not isinstance(self.source, str):
+            raise TypeError(
+                f"REDACTION_PATTERN: found {pattern!r}; allowed: a regular expression of str, as source or compiled; give one of these"
+            )
+        if not all(character.isprintable() and character not in '"\\' for character in replacement):
+            raise ValueError(
+                f"REDACTION_REPLACEMENT: found {replacement!r}; allowed: printable characters but quotes and backslashes; choose another"
+            )
+        self.replacement = replacement
+        self.check = check
+        from .automaton import Automaton  # and the regular expressions: only where something is redacted
+
+        longest = Automaton([(self.source, self.flags)]).longest
+        if max_length is not None and longest > max_length:
+            raise ValueError(
+                f"REDACTION_TOO_LONG: found {self.source!r}, which matches up to {longest} characters; allowed: the max_length of "
+                f"{max_length}; raise it, or lower what its repeats allow"
+            )
 
 
 def has_luhn_digit(text: str) -> bool:
@@ -45,3 +97,17 @@ PATTERNS: dict[str, tuple[str, str, Callable[[str], bool] | None]] = {
     "aws-access-key-id": (r"(?<![A-Za-z0-9])A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])", "[AWS_ACCESS_KEY_ID]", None),
     "aws-secret-access-key": (r"(?<![A-Za-z0-9/+])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])", "[AWS_SECRET_ACCESS_KEY]", is_mixed),
 }
+
+
+def named(name: str) -> Redact:
+    """The pattern of this name.
+
+    Raises:
+        ValueError: `REDACTION_NAME` for a name that is none.
+    """
+    if name not in PATTERNS:
+        raise ValueError(
+            f"REDACTION_NAME: found {name!r}; allowed: {', '.join(PATTERNS)}; name one of these, or give a pattern as Redact(...)"
+        )
+    source, replacement, check = PATTERNS[name]
+    return Redact(source, replacement=replacement, check=check)
