@@ -37,12 +37,13 @@ def noted_facts(alias: lambda_.IAlias) -> dict[str, Any]:
 
 
 def remember_heartbeat(function: lambda_.IFunction, seconds: int) -> None:
-    """Notes on a function how often its streams send a heartbeat, for the fronts that are put before it.
+    """Notes on a function how often its streams send a heartbeat, as far as it is known, for the fronts that are put before it.
 
     The environment variable says it too, but an L2 function's environment cannot be read back through jsii: it is a lazy
     value, of which Python sees an empty struct (seen on aws-cdk-lib 2.275.0).
     """
-    function.node.add_metadata(_HEARTBEAT, seconds)
+    if not Token.is_unresolved(seconds):
+        function.node.add_metadata(_HEARTBEAT, seconds)
 
 
 def heartbeat_seconds(alias: lambda_.IAlias) -> int | None:

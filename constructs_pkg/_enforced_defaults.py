@@ -62,14 +62,14 @@ def _deviations(
     resource = function.resource
     wanted: dict[tuple[str, ...], Any] = {}
     if defaults.memory_size is not None:
-        wanted["MemorySize",] = defaults.memory_size
+        wanted["MemorySize",] = stack.resolve(defaults.memory_size)
     if defaults.timeout is not None and not defaults.timeout.is_unresolved():
         wanted["Timeout",] = int(defaults.timeout.to_seconds())
     if defaults.encryption_key is not None:
         wanted["KmsKeyArn",] = stack.resolve(defaults.encryption_key.key_arn)
     if defaults.limits is not None and app.variable(function, "STREAM_HEARTBEAT_SECONDS") is not None:
         for variable, value in defaults.limits.to_environment().items():
-            wanted["Environment", "Variables", variable] = value
+            wanted["Environment", "Variables", variable] = stack.resolve(value)
     for path, value in wanted.items():
         expected, found = app.resolved(resource, value), app.value(resource, *path, default="not set")
         if expected is not None and found is not None and str(found) != str(expected):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import jsii
 from aws_cdk import Annotations, Duration, RemovalPolicy, Stack, Token
@@ -114,9 +114,10 @@ class BrowserIdentity(Construct):
             enable_token_revocation=True,
             id_token_validity=Duration.hours(1),
             access_token_validity=Duration.hours(1),
-            refresh_token_validity=refresh_token_validity or Duration.days(1),
+            refresh_token_validity=_known(refresh_token_validity) or Duration.days(1),
             supported_identity_providers=[cognito.UserPoolClientIdentityProvider.COGNITO],
         )
+        _pass_token(self.user_pool_client, refresh_token_validity)
         self.identity_pool = cognito.CfnIdentityPool(
             self,
             "IdentityPool",
@@ -207,7 +208,8 @@ class BrowserIdentity(Construct):
         email: cognito.UserPoolEmail | None,
         removal_policy: RemovalPolicy,
     ) -> cognito.UserPool:
-        return cognito.UserPool(
+        known_length = _SHORTEST_PASSWORD if Token.is_unresolved(password_length) else password_length
+        user_pool = cognito.UserPool(
             self,
             "UserPool",
             self_sign_up_enabled=self_sign_up,
@@ -219,7 +221,7 @@ class BrowserIdentity(Construct):
             mfa=mfa,
             mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False) if mfa != cognito.Mfa.OFF else None,
             password_policy=cognito.PasswordPolicy(
-                min_length=password_length,
+                min_length=known_length,
                 require_lowercase=True,
                 require_uppercase=True,
                 require_digits=True,
@@ -232,6 +234,25 @@ class BrowserIdentity(Construct):
             removal_policy=removal_policy,
             deletion_protection=removal_policy == RemovalPolicy.RETAIN,
         )
+        if known_length != password_length:
+            # CDK compares the number as it is, and a token stands for itself by one far below zero.
+            resource = cast("cognito.CfnUserPool", user_pool.node.default_child)
+            resource.add_property_override("Policies.PasswordPolicy.MinimumLength", password_length)
+        return user_pool
+
+
+def _known(duration: Duration | None) -> Duration | None:
+    return None if duration is None or duration.is_unresolved() else duration
+
+
+def _pass_token(client: cognito.UserPoolClient, refresh: Duration | None) -> None:
+    """CDK compares durations with Cognito's limits, in milliseconds, which cannot be told of a token."""
+    if refresh is None or not refresh.is_unresolved():
+        return
+    resource = cast("cognito.CfnUserPoolClient", client.node.default_child)
+    unit = refresh.unit_label()
+    resource.add_property_override("RefreshTokenValidity", getattr(refresh, f"to_{unit}")())
+    resource.add_property_override("TokenValidityUnits.RefreshToken", unit)
 
 
 def _check_password_length(length: int) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, NoReturn
 
+from ._tokens import is_token, text
+
 _RANGES: Final[dict[str, tuple[str, int, int]]] = {
     # field: (environment variable of the runtime, lowest, highest)
     "max_chunk_bytes": ("STREAM_MAX_CHUNK_BYTES", 1024, 1_048_576),
@@ -55,6 +57,8 @@ class StreamLimits:
             value = getattr(self, field)
             if value is None and field == "max_duration_seconds":
                 continue
+            if is_token(value):
+                continue  # the runtime refuses what is out of its range, when it starts
             if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
                 raise ValueError(
                     f"LIMIT_OUT_OF_RANGE: {field} is {value!r}; it takes an integer from {lowest} to {highest}. "
@@ -71,9 +75,8 @@ class StreamLimits:
 
     def to_environment(self) -> dict[str, str]:
         """The environment variables by which the runtime learns these limits."""
-        numbers = {
-            variable: str(getattr(self, field)) for field, (variable, _, _) in _RANGES.items() if getattr(self, field) is not None
-        }
+        values = {variable: getattr(self, field) for field, (variable, _, _) in _RANGES.items()}
+        numbers = {variable: text(value) for variable, value in values.items() if value is not None}
         redacted = {"STREAM_REDACT": ",".join(self.redact)} if self.redact else {}
         return {**numbers, "STREAM_COMPRESSION": self.compression, **redacted}
 

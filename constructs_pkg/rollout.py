@@ -11,6 +11,7 @@ from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from ._tokens import is_token
 from .concurrency import is_warm
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ class TrafficShift:
             )
 
     def _check_steps(self, interval: Duration) -> None:
+        if is_token(self.percent):
+            raise ValueError(
+                "ROLLOUT_PERCENT: percent is only known at deployment, but CodeDeploy's configuration is chosen at synthesis. "
+                "Pass a literal from 1 to 99."
+            )
         if isinstance(self.percent, bool) or not isinstance(self.percent, int) or not 1 <= self.percent <= 99:
             raise ValueError(
                 f"ROLLOUT_PERCENT: percent is {self.percent!r}; it takes an integer from 1 to 99. "

@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from ._tokens import is_token, text
 from ._variables import variables_of
 from .defaults import StreamingDefaults
 
@@ -106,9 +107,12 @@ class StreamStore(Construct):
     @property
     def environment(self) -> dict[str, str]:
         """The variables by which the runtime learns of the store."""
-        variables = {TABLE_VARIABLE: self.table.table_name, RETENTION_VARIABLE: f"{self.retention.to_seconds():g}"}
+        variables = {
+            TABLE_VARIABLE: self.table.table_name,
+            RETENTION_VARIABLE: text(self.retention.to_seconds()),
+        }
         if self.streams_per_caller is not None:
-            variables[STREAMS_PER_CALLER_VARIABLE] = str(self.streams_per_caller)
+            variables[STREAMS_PER_CALLER_VARIABLE] = text(self.streams_per_caller)
         return variables
 
     def attach_to(self, function: lambda_.Function) -> None:
@@ -147,10 +151,7 @@ class StreamStore(Construct):
 def _check_retention(retention: Duration) -> None:
     lowest, highest = _RETENTION_SECONDS
     if retention.is_unresolved():
-        raise ValueError(
-            "STORE_RETENTION: retention is only known at deployment; the runtime takes a number of seconds. "
-            "Pass a literal such as Duration.hours(1)."
-        )
+        return  # the runtime refuses what is out of its range
     seconds = retention.to_milliseconds() / 1000
     if seconds != int(seconds) or not lowest <= seconds <= highest:
         raise ValueError(
@@ -161,6 +162,8 @@ def _check_retention(retention: Duration) -> None:
 
 def _check_streams_per_caller(streams: int | None) -> None:
     lowest, highest = _STREAMS_PER_CALLER
+    if is_token(streams):
+        return
     if streams is not None and (isinstance(streams, bool) or not isinstance(streams, int) or not lowest <= streams <= highest):
         raise ValueError(
             f"STORE_STREAMS_PER_CALLER: streams_per_caller is {streams!r}; it takes an integer from {lowest} to {highest}. "

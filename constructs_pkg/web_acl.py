@@ -10,6 +10,7 @@ from aws_cdk import Names, Token, Tokenization
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
+from ._tokens import is_token
 from ._us_east_1 import readable_from_elsewhere
 
 _WINDOWS: Final = (60, 120, 300, 600)
@@ -72,6 +73,11 @@ class WebAcl:
             raise ValueError(
                 f"RATE_LIMIT_OUT_OF_RANGE: rate_window_seconds is {self.rate_window_seconds!r}; AWS WAF counts over "
                 f"{', '.join(map(str, _WINDOWS))} seconds. Choose one of these."
+            )
+        if is_token(self.largest_body_kb):
+            raise ValueError(
+                "BODY_LIMIT_OUT_OF_RANGE: largest_body_kb is only known at deployment, and AWS WAF is told bytes and how far to read, which "
+                "are computed from it at synthesis. Pass a literal from 1 to 64, or None and check the size in the handler."
             )
         if self.largest_body_kb is not None and not _is_within(self.largest_body_kb, 1, _MOST_INSPECTED_KB):
             raise ValueError(

@@ -9,6 +9,8 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from constructs_pkg._tokens import is_token
+
 from .dashboard_widgets import EndpointWidgets, overview
 from .facts import FunctionFacts
 from .log_metrics import StreamLogMetrics
@@ -64,7 +66,7 @@ class StreamingDashboard(Construct):
         Raises:
             ValueError: `DASHBOARD_EMPTY` without an alias, `DASHBOARD_ALARMS_ELSEWHERE` for alarms on an alias that is not
                 shown, `DASHBOARD_PRICE` for a price that is not above 0, `DASHBOARD_RANGE_UNUSED` for a time range or period
-                override beside an existing dashboard.
+                override beside an existing dashboard, `DASHBOARD_INTERVAL` for a time range that only deployment knows, `METRIC_PERIOD`.
         """
         super().__init__(scope, id)
         _refuse_what_means_nothing(aliases, alarms, price_per_gb_second)
@@ -72,6 +74,11 @@ class StreamingDashboard(Construct):
             raise ValueError(
                 "DASHBOARD_RANGE_UNUSED: default_interval and period_override belong to a dashboard, and an existing one is given. "
                 "Set them where that one is made."
+            )
+        if default_interval is not None and default_interval.is_unresolved():
+            raise ValueError(
+                "DASHBOARD_INTERVAL: default_interval is only known at deployment; a dashboard has it as a text such as -PT3H. Pass a literal "
+                "such as Duration.hours(3)."
             )
         self.dashboard = dashboard or cloudwatch.Dashboard(
             self,
@@ -133,6 +140,11 @@ def _refuse_what_means_nothing(
                 f"DASHBOARD_ALARMS_ELSEWHERE: {watched.node.path} watches {watched.alias.node.path}, which is not among the aliases "
                 f"shown ({', '.join(sorted(shown))}). Show that alias too, or leave its alarms out."
             )
+    if is_token(price):
+        raise ValueError(
+            "DASHBOARD_PRICE: price_per_gb_second is only known at deployment; it is a factor in the text of an expression. Pass a literal "
+            "such as 0.0000133334, or leave it out to see GB-seconds."
+        )
     if price is not None and not 0 < price < inf:
         raise ValueError(
             f"DASHBOARD_PRICE: price_per_gb_second is {price!r}; it takes a price above 0, such as 0.0000133334. "

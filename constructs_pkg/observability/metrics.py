@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _LAMBDA: Final = "AWS/Lambda"
 _SUM: Final = cloudwatch.Stats.SUM
+_SHORT_PERIODS: Final = (1, 5, 10, 30)
 _MAXIMUM: Final = cloudwatch.Stats.MAXIMUM
 
 
@@ -40,10 +41,16 @@ class StreamMetrics:
 
         Args:
             alias: The alias to watch, made here or imported, in whatever stack.
-            period: Over which time each data point is taken. Default: 5 minutes.
+            period: Over which time each data point is taken. Default: 5 minutes. Allowed: 1, 5, 10 or 30 seconds, or whole minutes;
+                Lambda's own metrics and those of the log have a point a minute.
             id_suffix: Put behind the ids in expressions, so that expressions of several aliases fit into one graph. Default:
                 nothing. Allowed: letters, digits and underscores.
+
+        Raises:
+            ValueError: `METRIC_PERIOD` for a period that CloudWatch does not take, or that only deployment knows.
         """
+        if period is not None:
+            _check_period(period)
         function = alias.version.lambda_
         self.function_name = function.function_name
         self.resource = f"{self.function_name}:{alias.alias_name}"
@@ -207,6 +214,20 @@ class StreamMetrics:
 
     def _id(self, name: str) -> str:
         return f"{name}{self._suffix}"
+
+
+def _check_period(period: Duration) -> None:
+    if period.is_unresolved():
+        raise ValueError(
+            "METRIC_PERIOD: period is only known at deployment; CDK compares the periods of an expression's metrics at synthesis. Pass a "
+            "literal such as Duration.minutes(5)."
+        )
+    seconds = period.to_milliseconds() / 1000
+    if seconds not in _SHORT_PERIODS and (seconds < 60 or seconds % 60):
+        raise ValueError(
+            f"METRIC_PERIOD: period is {seconds:g} s; CloudWatch takes 1, 5, 10 or 30 seconds, or a multiple of 60. Choose one of these, such "
+            "as Duration.minutes(5)."
+        )
 
 
 def _whereabouts(function: lambda_.IFunction) -> tuple[str | None, str | None]:

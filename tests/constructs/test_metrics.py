@@ -269,3 +269,13 @@ def test_the_runtime_writes_what_the_page_promises() -> None:
     assert dict(table) == telemetry._UNITS
     assert telemetry.NAMESPACE == names.NAMESPACE
     assert set(telemetry.OUTCOMES.values()) == set(names.OUTCOMES)
+
+
+@pytest.mark.parametrize("period", [Duration.seconds(2), Duration.seconds(90), Duration.millis(500)])
+def test_a_period_that_cloudwatch_does_not_take_is_refused(stack: Stack, period: Duration) -> None:
+    alias = lambda_.Function.from_function_arn(stack, "Function", EXISTING.rpartition(":")[0])
+    version = lambda_.Version.from_version_attributes(stack, "Version", lambda_=alias, version="3")
+    with pytest.raises(ValueError, match="^METRIC_PERIOD: "):
+        StreamMetrics(
+            lambda_.Alias.from_alias_attributes(stack, "Alias", alias_name="prod", alias_version=version), period=period
+        )
