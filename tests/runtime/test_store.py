@@ -717,3 +717,21 @@ def test_an_asgi_app_keeps_its_own_ids_and_counts_for_the_bound(fleet: Fleet) ->
     runtime = fleet(source, STREAM_STORE_STREAMS_PER_CALLER="1")
     assert runtime.invoke(ask(last_event_id="its own")).body == b"POST its own"
     assert runtime.invoke(ask("DELETE", x_stream_id="A" * 24)).body == b"DELETE none"
+
+
+def test_a_names_giver_that_hangs_is_cut_off_like_a_handler(fleet: Fleet, server: Server, table: str) -> None:
+    runtime = fleet(
+        """
+        from streaming_runtime import *
+        @streaming_handler(dialect="sse", caller=lambda request: time.sleep(60))
+        def handler(request, context):
+            yield Text("never")
+        """,
+        STREAM_HEARTBEAT_SECONDS="1",
+        STREAM_MAX_DURATION_SECONDS="2",
+    )
+    whole = runtime.invoke(ask())
+    assert whole.body.startswith(b": heartbeat\n")
+    assert b'"code":"deadline_exceeded"' in whole.body
+    runtime.await_next()
+    assert server.items(table) == []

@@ -419,7 +419,7 @@ def test_a_whole_answer_holds_its_slot_and_nothing_else(time: Time) -> None:
 
 
 @given(
-    st.lists(st.integers(0, 3 * MAX_DATA_BYTES // 2), max_size=12),
+    st.lists(st.integers(0, 5 * MAX_DATA_BYTES), max_size=8),
     st.sampled_from([ids.FRAMES, ids.LINES, ids.BYTES]),
     st.integers(1, 4),
 )
