@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 10.0
 RUNTIME_ROOT = Path(__file__).resolve().parents[2] / "constructs_pkg" / "runtime"
+MEASURED = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 NEXT = "/2018-06-01/runtime/invocation/next"
 
 
@@ -208,7 +209,7 @@ class Runtime:
 
     def log(self) -> str:
         """Ends the process and returns what it wrote."""
-        self.process.kill()
+        end(self.process)
         output, _ = self.process.communicate(timeout=PATIENCE)
         return output.decode()
 
@@ -216,6 +217,15 @@ class Runtime:
         """Waits for the process to end by itself."""
         output, _ = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, output.decode()
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kills it; but lets it save what it measured, where coverage is measured."""
+    if MEASURED:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(2)
+    process.kill()
 
 
 @contextmanager
@@ -237,6 +247,7 @@ def running(
             "_HANDLER": handler,
             "LAMBDA_TASK_ROOT": str(task_root),
             "PYTHONDONTWRITEBYTECODE": "1",
+            **MEASURED,
             **(environment or {}),
         }
         command = [interpreter, *options, "-m", "streaming_runtime"]
@@ -259,7 +270,9 @@ def running(
             yield runtime
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+                end(process)
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)  # and what it started
             process.wait(timeout=PATIENCE)
             if process.stdout is not None:
                 process.stdout.close()
