@@ -21,6 +21,7 @@ ACCOUNT: Final = "123456789012"
 IRELAND: Final = Environment(account=ACCOUNT, region="eu-west-1")
 VIRGINIA: Final = Environment(account=ACCOUNT, region="us-east-1")
 ORIGIN: Final = "https://app.example.com"
+RUNBOOK: Final = "https://wiki.example.com/streaming"
 STREAMS: Final = "exports.handler = awslambda.streamifyResponse(async (event, stream) => stream.end('hello'));"
 ANSWERS: Final = "exports.handler = async (event) => ({ isAuthorized: false });"
 

@@ -24,7 +24,7 @@ from constructs_pkg import (
     StreamStore,
 )
 
-from .base import CODE, ORIGIN, GalleryStack, plain_function
+from .base import CODE, ORIGIN, RUNBOOK, GalleryStack, plain_function
 
 if TYPE_CHECKING:
     from aws_cdk import Environment
@@ -72,6 +72,7 @@ class Blocks(GalleryStack):
             url=url,
             thresholds=AlarmThresholds(errors=3),
             provisioned=True,
+            runbook=RUNBOOK,
             actions=[self.ring],
             paging_actions=[self.ring],
         )

@@ -32,7 +32,7 @@ from constructs_pkg import (
     WebAcl,
 )
 
-from .base import ANSWERS, CODE, ORIGIN, GalleryStack, plain_function
+from .base import ANSWERS, CODE, ORIGIN, RUNBOOK, GalleryStack, plain_function
 
 if TYPE_CHECKING:
     from aws_cdk import Environment
@@ -44,6 +44,8 @@ LIMITS: Final = StreamLimits(
     heartbeat_seconds=10,
     deadline_margin_ms=2_000,
     max_duration_seconds=240,
+    compression="off",
+    redact=("email", "card-number"),
 )
 THRESHOLDS: Final = AlarmThresholds(
     url_5xx_percent=2,
@@ -80,6 +82,7 @@ class Chat(GalleryStack):
             alarms=THRESHOLDS,
             alarm_actions=[self.ring],
             encryption_key=self.key,
+            runbook=RUNBOOK,
         )
         self.code = StreamingCode.python(CODE / "python", runtime=lambda_.Runtime.PYTHON_3_14)
         self.pre_hook = plain_function(self, "PreHook", code=lambda_.Code.from_inline(ANSWERS))
