@@ -10,7 +10,7 @@ from ._decoders import MAX_EVENT_BYTES
 from ._exchange import ClientCore, Timeouts
 from ._retry import RetryPolicy
 from ._signing import SigV4Auth
-from ._stream import AsyncStream, Stream
+from ._stream import AsyncStream, Origin, Stream
 from ._transport import AsyncTransport, SyncTransport
 from ._url import require_base_url
 
@@ -129,10 +129,12 @@ class StreamingClient(_ClientOptions[SyncTransport]):
         )  # fmt: skip
         timing = core.start()
         response = self._transport.run(core.exchange(call, timing))
+        stream: Stream | None = None
         try:
-            yield Stream(self._transport, response, core.reader(call, response, timing), timing)
+            stream = Stream(self._transport, response, core.reader(call, response, timing), timing, Origin(core, call))
+            yield stream
         finally:
-            response.close()
+            (response if stream is None else stream).close()
 
     def close(self) -> None:
         """Closes every connection. Streams that are still open break off."""
@@ -174,7 +176,7 @@ class AsyncStreamingClient(_ClientOptions[AsyncTransport]):
         response = await self._transport.run(core.exchange(call, timing))
         stream: AsyncStream | None = None
         try:
-            stream = AsyncStream(self._transport, response, core.reader(call, response, timing), timing)
+            stream = AsyncStream(self._transport, response, core.reader(call, response, timing), timing, Origin(core, call))
             yield stream
         finally:
             await (response.aclose() if stream is None else stream.close())

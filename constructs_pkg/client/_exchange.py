@@ -7,7 +7,7 @@ httpx's own authentication.
 from __future__ import annotations
 
 import json as _json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
@@ -31,6 +31,10 @@ class Answer(Protocol):
     def status_code(self) -> int: ...
     @property
     def headers(self) -> Mapping[str, str]: ...
+
+
+NOTHING_MORE = 204
+CANCEL_PATIENCE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +68,7 @@ class Call:
     content: bytes | None = field(repr=False)
     dialect: str | None
     idempotent: bool
+    patience_seconds: float | None = None  # for each wait of this request alone; None: the client's own timeouts
 
 
 @dataclass(frozen=True)
@@ -164,6 +169,49 @@ class ClientCore:
                     raise
             yield Wait(delay)
 
+    def take_up(
+        self, call: Call, reader: StreamReader, timing: StreamTiming, error: StreamingClientError
+    ) -> Generator[Step, Any, Any]:
+        """Says step by step how to get the rest of a stream that broke off with `error`; returns the answer that has it.
+
+        Raises:
+            StreamingClientError: `error`, where the function does not keep the stream, or has nothing more of it.
+        """
+        place = reader.last_event_id
+        if reader.stream_id is None or timing.resumes >= self.retry.resumes or reader.out_of_time:
+            raise error
+        timing.resumes += 1
+        yield Wait(self.retry.backoff(timing.resumes))
+        rest = replace(call, headers={**call.headers, "last-event-id": place}, idempotent=True)
+        try:
+            answer = yield from self.exchange(rest, timing)
+        except StreamingClientError as refused:
+            raise error from refused
+        if answer.status_code == NOTHING_MORE:
+            yield ReadRefusal(answer, 0)
+            raise error
+        reader.go_on(content_decoder(answer.headers.get("content-encoding")), request_id_of(answer.headers))
+        return answer
+
+    def cancel(self, call: Call, stream_id: str, timing: StreamTiming) -> Generator[Step, Any, bool]:
+        """Says step by step how to stop a stream; returns whether it was still running.
+
+        Raises:
+            StreamingClientError: what became of the last attempt.
+        """
+        headers = {name: value for name, value in call.headers.items() if name not in ("last-event-id", "content-type")}
+        stop = replace(
+            call,
+            method="DELETE",
+            headers={**headers, "x-stream-id": stream_id},
+            content=None,
+            idempotent=True,
+            patience_seconds=CANCEL_PATIENCE_SECONDS,
+        )
+        answer = yield from self.exchange(stop, timing)
+        yield ReadRefusal(answer, 0)
+        return bool(answer.status_code != NOTHING_MORE)
+
     def reader(self, call: Call, answer: Answer, timing: StreamTiming) -> StreamReader:
         """The reader of an answer's body.
 
@@ -183,7 +231,15 @@ class ClientCore:
             total_seconds=self.timeouts.total_seconds,
             status_code=answer.status_code,
             request_id=request_id_of(answer.headers),
+            stream_id=answer.headers.get("x-stream-id"),
+            counted=_counted(call.headers.get("last-event-id"), answer.headers.get("x-stream-id")),
         )
+
+
+def _counted(place: str | None, stream_id: str | None) -> int:
+    """The number in a Last-Event-ID of this stream; 0 in any other."""
+    name, colon, number = (place or "").rpartition(":")
+    return int(number) if colon and name == stream_id and number.isascii() and number.isdigit() else 0
 
 
 def _unpacked(answer: Answer, body: bytes) -> bytes:

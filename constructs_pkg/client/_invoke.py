@@ -24,7 +24,7 @@ from ._exceptions import (
 from ._exchange import Call, ClientCore, ReadRefusal, Send, Step, Timeouts, Wait
 from ._invocation_event import HeadReader, event_of
 from ._retry import RetryPolicy
-from ._stream import Stream
+from ._stream import Origin, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -118,10 +118,13 @@ def invoke_stream(
     )
     timing = core.start()
     answer = transport.run(core.exchange(call, timing))
+    stream: Stream | None = None
     try:
-        yield Stream(cast("Any", transport), cast("httpx.Response", answer), core.reader(call, answer, timing), timing)
+        reader = core.reader(call, answer, timing)
+        stream = Stream(cast("Any", transport), cast("httpx.Response", answer), reader, timing, Origin(core, call))
+        yield stream
     finally:
-        answer.close()
+        (answer if stream is None else stream).close()
 
 
 class _Answer:
@@ -200,7 +203,7 @@ class _Transport:
         self._invocation = invocation
         self._payload = payload
 
-    def run(self, steps: Generator[Step, Any, Any]) -> _Answer:
+    def run(self, steps: Generator[Step, Any, Any]) -> Any:
         try:
             step = next(steps)
             while True:
@@ -211,7 +214,7 @@ class _Transport:
                 else:
                     step = steps.send(result)
         except StopIteration as done:
-            return cast("_Answer", done.value)
+            return done.value
 
     def _do(self, step: Step) -> _Answer | bytes | None:
         match step:

@@ -34,6 +34,8 @@ class StreamReader:
         total_seconds: float | None,
         status_code: int,
         request_id: str | None,
+        stream_id: str | None = None,
+        counted: int = 0,
     ) -> None:
         """
         Args:
@@ -44,7 +46,11 @@ class StreamReader:
             total_seconds: How long the stream may take from the start of the call. None: as long as it likes.
             status_code: For errors.
             request_id: For errors.
+            stream_id: The name under which the function keeps the stream. None where it does not.
+            counted: How much of it came in an earlier answer, as `Decoder.position` counts.
         """
+        self.stream_id = stream_id
+        self._counted = counted
         self.done = False
         self.finish: Finish | None = None
         self.failure: StreamError | None = None
@@ -126,8 +132,26 @@ class StreamReader:
 
     @property
     def last_event_id(self) -> str:
-        """The id of the last event that came whole. Empty where the stream has no ids."""
-        return self._decoder.last_event_id
+        """The place after the last event that came whole. Empty where the stream has no ids and no name."""
+        if self._decoder.last_event_id or self.stream_id is None:
+            return self._decoder.last_event_id
+        return f"{self.stream_id}:{self._counted + self._decoder.position}"
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the whole call has taken as long as it may."""
+        return self._ends_at is not None and self._clock() >= self._ends_at
+
+    def go_on(self, content_decoder: GzipDecoder | None, request_id: str | None) -> None:
+        """The stream broke, and another answer has its rest.
+
+        Args:
+            content_decoder: What undoes that answer's compression, if it is compressed.
+            request_id: For errors.
+        """
+        self._content = content_decoder
+        self._request_id = request_id
+        self._decoder.restart()
 
     def _noted(self, events: list[Event], now: float) -> list[Event]:
         """Notes the arrival of events. A stream that is done ends in its `Finish`, or in an `Error`, which is no event to a caller."""
@@ -160,7 +184,7 @@ class StreamReader:
     def _truncated(self, reason: str) -> StreamTruncated:
         return StreamTruncated(
             f"{reason}: what was delivered is not the whole answer",
-            last_event_id=self._decoder.last_event_id,
+            last_event_id=self.last_event_id,
             status_code=self._status_code,
             request_id=self._request_id,
         )

@@ -17,7 +17,10 @@ _TRANSIENT = frozenset({502, 503, 504})
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
-    """How often and how patiently a call is repeated before its answer began. Once it began, nothing is ever repeated.
+    """How often and how patiently a call is repeated before its answer began, and a stream taken up again after it broke.
+
+    Once an answer began, the call is never repeated. A stream that the function keeps (`StreamStore`, `resumable=True`) is asked for
+    its rest, with Last-Event-ID: the handler does not run again, and no event is given twice.
 
     Always repeated: a connection that could not be made, and 429. Both mean that no answer was paid for. Repeated only when the
     request is idempotent: a connection that broke before the answer, and 502, 503 and 504, where the function may have run.
@@ -29,12 +32,14 @@ class RetryPolicy:
         longest_backoff_seconds: Upper bound of that wait. Default: 5.
         longest_retry_after_seconds: A `Retry-After` up to this is waited for in full; after a longer one the call fails at
             once with what the server said. Default: 20.
+        resumes: How often a stream is taken up again, each time after a wait as above. Default: 3. 0 never does.
     """
 
     attempts: int = 3
     backoff_seconds: float = 0.25
     longest_backoff_seconds: float = 5.0
     longest_retry_after_seconds: float = 20.0
+    resumes: int = 3
 
     def __post_init__(self) -> None:
         if self.attempts < 1:
@@ -55,6 +60,10 @@ class RetryPolicy:
         asked = error.retry_after_seconds if isinstance(error, Throttled) else None
         if asked is not None:
             return asked if asked <= self.longest_retry_after_seconds else None
+        return self.backoff(attempt)
+
+    def backoff(self, attempt: int) -> float:
+        """Seconds to wait before the repetition with this number, from 1: at random, so that callers do not come back all at once."""
         ceiling = min(self.backoff_seconds * 2.0 ** (attempt - 1), self.longest_backoff_seconds)
         return random.uniform(0, ceiling)  # noqa: S311  # nosec B311  # full jitter, no secret
 

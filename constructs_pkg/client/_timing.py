@@ -28,6 +28,7 @@ class StreamTiming:
         offsets: When each event was there, in order.
         bytes_received: Bytes of the body, as they came over the wire.
         attempts: How often the request was sent.
+        resumes: How often the stream was taken up again where it had broken.
     """
 
     def __init__(self, started: float) -> None:
@@ -44,6 +45,7 @@ class StreamTiming:
         self.offsets = array("d")
         self.bytes_received = 0
         self.attempts = 0
+        self.resumes = 0
         self._texts = 0
         self._last_text = 0.0
         self._tokens: int | None = None

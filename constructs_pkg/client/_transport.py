@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ._exceptions import ConfigurationError, ConnectionFailed, MissingDependency, StreamingClientError, StreamTimeout
 from ._exchange import Call, ReadRefusal, Send, Step, Timeouts, Wait
@@ -27,6 +27,8 @@ except ModuleNotFoundError as _error:
         "HTTPX_MISSING: the streaming client needs httpx, which is not installed; pip install 'streaming-lambda-constructs[client]'."
     ) from None
 
+T = TypeVar("T")
+
 LONGEST_DRAIN_SECONDS = 1.0
 """How long the HTTP end of a stream is waited for once its terminal event came, so that the connection can be used again."""
 
@@ -42,7 +44,7 @@ class SyncTransport:
         """Closes every connection."""
         self._http.close()
 
-    def run(self, steps: Generator[Step, Any, httpx.Response]) -> httpx.Response:
+    def run(self, steps: Generator[Step, Any, T]) -> T:
         """Does what an exchange asks for until it has its answer."""
         try:
             step = next(steps)
@@ -54,7 +56,7 @@ class SyncTransport:
                 else:
                     step = steps.send(result)
         except StopIteration as done:
-            return _answer(done)
+            return cast("T", done.value)
 
     def _do(self, step: Step) -> httpx.Response | bytes | None:
         match step:
@@ -102,7 +104,7 @@ class AsyncTransport:
         """Closes every connection."""
         await self._http.aclose()
 
-    async def run(self, steps: Generator[Step, Any, httpx.Response]) -> httpx.Response:
+    async def run(self, steps: Generator[Step, Any, T]) -> T:
         """Does what an exchange asks for until it has its answer."""
         try:
             step = next(steps)
@@ -114,7 +116,7 @@ class AsyncTransport:
                 else:
                     step = steps.send(result)
         except StopIteration as done:
-            return _answer(done)
+            return cast("T", done.value)
 
     async def _do(self, step: Step) -> httpx.Response | bytes | None:
         match step:
@@ -181,13 +183,8 @@ def _client_options(base_url: str, timeouts: Timeouts) -> dict[str, Any]:
 
 
 def _request(http: httpx.Client | httpx.AsyncClient, call: Call) -> httpx.Request:
-    return http.build_request(call.method, call.url, headers=call.headers, content=call.content)
-
-
-def _answer(done: StopIteration) -> httpx.Response:
-    response = done.value
-    assert isinstance(response, httpx.Response)
-    return response
+    timeout = httpx.USE_CLIENT_DEFAULT if call.patience_seconds is None else httpx.Timeout(call.patience_seconds)
+    return http.build_request(call.method, call.url, headers=call.headers, content=call.content, timeout=timeout)
 
 
 @contextlib.contextmanager

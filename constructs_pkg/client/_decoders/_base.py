@@ -35,6 +35,13 @@ class Decoder(Protocol):
     def last_event_id(self) -> str:
         """The id to resume after. Empty where the stream has none."""
 
+    @property
+    def position(self) -> int:
+        """How much came whole, for streams whose events carry no ids: lines of ndjson, bytes of text and bytes; else 0."""
+
+    def restart(self) -> None:
+        """Forgets an event of which a part came: the stream broke off, and what follows begins at the event after the last whole one."""
+
     def feed(self, data: bytes) -> list[Event]:
         """Takes the body's next bytes and returns the events that they complete.
 
@@ -51,18 +58,25 @@ class EventStreamDialect:
 
     dialect = ""
     terminal: str | None = None
+    position = 0
 
     def __init__(self, *, max_event_bytes: int) -> None:
         """
         Args:
             max_event_bytes: The largest event accepted, in bytes.
         """
+        self._max_event_bytes = max_event_bytes
         self._frames = ServerSentEventDecoder(max_event_bytes=max_event_bytes)
         self.done = False
 
     @property
     def last_event_id(self) -> str:
         return self._frames.last_event_id
+
+    def restart(self) -> None:
+        seen = self._frames.last_event_id
+        self._frames = ServerSentEventDecoder(max_event_bytes=self._max_event_bytes)
+        self._frames.last_event_id = seen
 
     def feed(self, data: bytes) -> list[Event]:
         events: list[Event] = []

@@ -23,7 +23,12 @@ class NdjsonDecoder:
             max_event_bytes: The longest line accepted, in bytes.
         """
         self._max_event_bytes = max_event_bytes
+        self.position = 0
         self._pieces: list[bytes] = []
+        self._size = 0
+
+    def restart(self) -> None:
+        self._pieces.clear()
         self._size = 0
 
     def feed(self, data: bytes) -> list[Event]:
@@ -34,6 +39,7 @@ class NdjsonDecoder:
             self._pieces.clear()
             self._size = 0
         events: list[Event] = [Data(parse_json(line, self.dialect)) for line in lines if not line.isspace() and line]
+        self.position += len(events)
         if rest:
             self._pieces.append(rest)
             self._size += len(rest)

@@ -28,8 +28,13 @@ class TextDecoder:
         except LookupError:
             decoder = codecs.getincrementaldecoder("utf-8")
         self._decoder = decoder(errors="replace")
+        self.position = 0
+
+    def restart(self) -> None:
+        """Nothing to forget: what follows begins at the next byte, in the middle of a character too."""
 
     def feed(self, data: bytes) -> list[Event]:
+        self.position += len(data)
         text = self._decoder.decode(data)
         return [Text(text)] if text else []
 
@@ -46,7 +51,14 @@ class BytesDecoder:
     done = False
     last_event_id = ""
 
+    def __init__(self) -> None:
+        self.position = 0
+
+    def restart(self) -> None:
+        """Nothing to forget: what follows begins at the next byte."""
+
     def feed(self, data: bytes) -> list[Event]:
+        self.position += len(data)
         return [Bytes(data)] if data else []
 
     def close(self) -> list[Event]:
@@ -60,6 +72,7 @@ class JsonDecoder:
     terminal: str | None = None
     done = False
     last_event_id = ""
+    position = 0
 
     def __init__(self, *, max_event_bytes: int) -> None:
         """
@@ -68,6 +81,10 @@ class JsonDecoder:
         """
         self._max_event_bytes = max_event_bytes
         self._pieces: list[bytes] = []
+        self._size = 0
+
+    def restart(self) -> None:
+        self._pieces.clear()
         self._size = 0
 
     def feed(self, data: bytes) -> list[Event]:
