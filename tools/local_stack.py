@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import select
 import signal
@@ -16,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import boto3
 
+from constructs_pkg.assembly import CloudAssembly
 from constructs_pkg.client import StreamingClient
 
 if TYPE_CHECKING:
@@ -32,9 +34,11 @@ class LocalStack:
 
     Attributes:
         ready: What `streaming-lambda local --json` printed.
+        assembly: What was synthesized.
     """
 
     ready: dict[str, Any]
+    assembly: CloudAssembly
 
     def function(self, path: str) -> dict[str, Any]:
         """The row of the function whose construct path begins with this."""
@@ -52,6 +56,19 @@ class LocalStack:
             aws_session_token=credentials["session_token"],
             region_name=self.ready["region"],
         )
+
+    def make_tables(self, endpoint: str) -> None:
+        """Makes the template's DynamoDB tables at a local endpoint."""
+        dynamodb = boto3.client(
+            "dynamodb",
+            endpoint_url=endpoint,
+            region_name=self.ready["region"],
+            aws_access_key_id="local",
+            aws_secret_access_key="local",  # noqa: S106  # nosec B106 - the endpoint asks for some, and looks at none
+        )
+        for table in self.assembly.of_type("AWS::DynamoDB::GlobalTable"):
+            keys = {name: table.property(name) for name in ("KeySchema", "AttributeDefinitions")}
+            dynamodb.create_table(TableName=table.ref, BillingMode="PAY_PER_REQUEST", **keys)
 
     def client(self, path: str, principal: str) -> StreamingClient:
         """A client of a function's URL, signing as a role."""
@@ -76,13 +93,28 @@ def running(stack: str, *, context: Mapping[str, str] | None = None, options: tu
         command = [sys.executable, "-m", "constructs_pkg", "local", "--json", "--assembly", folder, *options]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT)
         try:
-            yield LocalStack(ready=_first_line(process, log))
+            yield LocalStack(ready=_first_line(process, log), assembly=CloudAssembly.load(Path(folder)))
         finally:
             process.send_signal(signal.SIGINT)
             try:
                 process.wait(timeout=STOP_LIMIT_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+@contextlib.contextmanager
+def local_aws() -> Iterator[str]:
+    """A local endpoint for the AWS services that the emulator has not, such as DynamoDB; it forgets all at its end. Gives its URL."""
+    from moto.server import ThreadedMotoServer  # of the development requirements: most demos go without
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
 
 
 def _synthesize(stack: str, context: Mapping[str, str], outdir: Path, log: IO[str]) -> None:

@@ -14,6 +14,7 @@ from moto.server import ThreadedMotoServer
 
 from stacks.chat.stack import ChatStack
 from stacks.financial.stack import FinancialStack
+from stacks.recommendations.stack import RecommendationsStack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,6 +51,11 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
 @pytest.fixture(scope="session")
 def financial(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
     return synthesize(tmp_path_factory.mktemp("financial"), FinancialStack)
+
+
+@pytest.fixture(scope="session")
+def recommendations(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+    return synthesize(tmp_path_factory.mktemp("recommendations"), RecommendationsStack)
 
 
 class LocalAws:
