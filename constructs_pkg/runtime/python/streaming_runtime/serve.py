@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _NO_EVENT = object()
+_decode = json.JSONDecoder().decode
 
 
 class Server:
@@ -78,8 +79,8 @@ class Server:
     def _serve(self, invocation: Invocation, reply: Reply) -> None:
         wall, now = time.time(), monotonic()
         try:
-            event = json.loads(invocation.body)
-        except ValueError as error:
+            event = _decode(invocation.body.decode())
+        except (ValueError, RecursionError) as error:
             logs.log_exception(error)
             event = _NO_EVENT
         request = Request(event, invocation.request_id, wall)
@@ -120,11 +121,11 @@ class Server:
         self._interrupter.armed = False
         report.ended_at = monotonic()
         try:
-            self._conclude(pipeline, reply)
-            if (visit is None or visit.is_own) and (
-                reply.chunks_sent or pipeline.outcome != "completed"
-            ):  # a document is no stream
+            # The record first: the Runtime API's word on the reply is on its way meanwhile, and changes nothing of what the stream was.
+            is_stream = reply.chunks_sent or pipeline.outcome != "completed"  # a document is none
+            if is_stream and (visit is None or visit.is_own):
                 self._report(report, pipeline, reply, invocation, encoder.name)
+            self._conclude(pipeline, reply)
         finally:
             if visit is not None:
                 self._clock.release()  # which would take a table that is slow for a handler that does not go

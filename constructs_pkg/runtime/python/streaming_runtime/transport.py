@@ -335,8 +335,10 @@ class Reply:
     def _stream_head(self) -> bytes:
         invocation = self._invocation
         line = http1.request_line("POST", f"{_PREFIX}/invocation/{invocation.request_id}/response")
-        own = http1.field(_INVOCATION_ID, invocation.invocation_id) if invocation.invocation_id else b""
-        return line + self._api.stream_fields(self.content_type) + own + b"\r\n"
+        fields = self._api.stream_fields(self.content_type)
+        if invocation.invocation_id:
+            fields += http1.field(_INVOCATION_ID, invocation.invocation_id)
+        return b"%b%b\r\n" % (line, fields)
 
     def _head(self, what: str, headers: dict[str, str], body: bytes) -> bytes:
         if self._invocation.invocation_id:
