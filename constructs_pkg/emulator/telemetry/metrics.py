@@ -1,0 +1,211 @@
+"""What CloudWatch would hold of this run: samples by metric, and statistics over any stretch of time. Pure but for a lock.
+
+A metric is a namespace, a name and a set of dimensions; as in CloudWatch, each set of dimensions is a metric of its own and nothing is
+summed up across them (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html#Dimension).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+FINE_SECONDS = 3600
+"""How long samples are kept second by second; after that, minute by minute."""
+
+KEPT_SECONDS = 2 * 86_400
+"""How long they are kept at all: twice the longest period that an alarm may have."""
+
+MOST_VALUES = 1000
+"""So many single values are kept for percentiles of a second, and of a minute later; sums, counts and extremes know all of them."""
+
+MOST_METRICS = 20_000
+"""Beyond so many metrics new ones are not kept: a handler that writes a request id as a dimension must not fill the memory."""
+
+_PERCENTILE = re.compile(r"^p(\d{1,2}(?:\.\d+)?|100)$")
+
+MetricKey = tuple[str, str, frozenset[tuple[str, str]]]
+
+
+@dataclass(slots=True)
+class Samples:
+    """Samples of one stretch of time."""
+
+    count: float = 0
+    total: float = 0.0
+    least: float = math.inf
+    most: float = -math.inf
+    values: list[float] = field(default_factory=list)
+
+    def add(self, value: float) -> None:
+        """Takes one sample."""
+        self.count += 1
+        self.total += value
+        self.least = min(self.least, value)
+        self.most = max(self.most, value)
+        if len(self.values) < MOST_VALUES:
+            self.values.append(value)
+
+    def merge(self, other: Samples) -> None:
+        """Takes the samples of another stretch."""
+        self.count += other.count
+        self.total += other.total
+        self.least = min(self.least, other.least)
+        self.most = max(self.most, other.most)
+        self.values += other.values
+
+    def thin(self) -> None:
+        """Lets go of single values beyond what is kept, evenly from among the sorted ones."""
+        if len(self.values) > MOST_VALUES:
+            values, step = sorted(self.values), len(self.values) / MOST_VALUES
+            self.values = [values[int(number * step)] for number in range(MOST_VALUES)]
+
+    def statistic(self, name: str) -> float | None:
+        """One statistic; None without samples.
+
+        Args:
+            name: `Sum`, `Average`, `Minimum`, `Maximum`, `SampleCount`, or a percentile such as `p99` or `p99.9`.
+
+        Raises:
+            StatisticUnknown: another one.
+        """
+        percentile = _PERCENTILE.match(name)
+        if percentile is None and name not in _STATISTICS:
+            raise StatisticUnknown(
+                f"STATISTIC_UNKNOWN: {name!r}; {', '.join(_STATISTICS)} and percentiles such as p99 are evaluated here"
+            )
+        if not self.count:
+            return None
+        if percentile is None:
+            return _STATISTICS[name](self)
+        # The nearest rank: a value that there was. How CloudWatch interpolates is documented nowhere.
+        ranked = sorted(self.values)
+        return ranked[max(0, math.ceil(float(percentile[1]) / 100 * len(ranked)) - 1)]
+
+
+_STATISTICS: dict[str, Callable[[Samples], float]] = {
+    "Sum": lambda samples: samples.total,
+    "Average": lambda samples: samples.total / samples.count,
+    "Minimum": lambda samples: samples.least,
+    "Maximum": lambda samples: samples.most,
+    "SampleCount": lambda samples: float(samples.count),
+}
+
+
+class StatisticUnknown(ValueError):
+    """A statistic that is not evaluated here."""
+
+
+class Series:
+    """The samples of one metric."""
+
+    def __init__(self, lock: threading.Lock, clock: Callable[[], float]) -> None:
+        self._lock = lock
+        self._clock = clock
+        self._seconds: dict[int, Samples] = {}
+        self._minutes: dict[int, Samples] = {}
+
+    def add(self, value: float, *, at: float | None = None) -> None:
+        """Takes a sample.
+
+        Args:
+            value: The value.
+            at: When, in seconds since 1970. Default: now.
+        """
+        second = int(self._clock() if at is None else at)
+        with self._lock:
+            samples = self._seconds.get(second)
+            if samples is None:
+                if len(self._seconds) >= FINE_SECONDS:
+                    self._gather(second)
+                samples = self._seconds[second] = Samples()
+            samples.add(value)
+
+    def between(self, start: int, end: int) -> Samples:
+        """The samples from second `start` on and before second `end`."""
+        found = Samples()
+        with self._lock:
+            for width, held in ((1, self._seconds), (60, self._minutes)):
+                # Whichever is shorter: the stretch, or all that there is.
+                wanted = range(start - start % width, end, width)
+                keys: Iterable[int] = wanted if len(wanted) < len(held) else (key for key in held if start <= key < end)
+                for key in keys:
+                    samples = held.get(key)
+                    if samples is not None and key >= start:
+                        found.merge(samples)
+        return found
+
+    def _gather(self, now: int) -> None:
+        """Puts the seconds of long ago together into minutes, and forgets the minutes of too long ago."""
+        for second in sorted(self._seconds)[: FINE_SECONDS // 2]:
+            minute = self._minutes.setdefault(second - second % 60, Samples())
+            minute.merge(self._seconds.pop(second))
+            minute.thin()
+        for key in [key for key in self._minutes if key < now - KEPT_SECONDS]:
+            del self._minutes[key]
+
+
+class MetricStore:
+    """All metrics of a run. Safe to ask from another thread than the one that writes."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        """
+        Args:
+            clock: The time in seconds since 1970; can be set, so that tests need not wait.
+        """
+        self.clock = clock
+        self._lock = threading.Lock()
+        self._series: dict[MetricKey, Series] = {}
+
+    def series(self, namespace: str, name: str, dimensions: Mapping[str, str] | None = None) -> Series:
+        """The metric, made at the first call."""
+        key = (namespace, name, frozenset((dimensions or {}).items()))
+        series = self._series.get(key)
+        if series is None:
+            series = Series(self._lock, self.clock)
+            if len(self._series) < MOST_METRICS:
+                self._series[key] = series
+        return series
+
+    def put(
+        self, namespace: str, name: str, value: float, dimensions: Mapping[str, str] | None = None, *, at: float | None = None
+    ) -> None:
+        """Takes a sample of a metric."""
+        self.series(namespace, name, dimensions).add(value, at=at)
+
+    def known(self) -> list[tuple[str, str, dict[str, str]]]:
+        """Namespace, name and dimensions of every metric that was ever written or asked for."""
+        return [(namespace, name, dict(dimensions)) for namespace, name, dimensions in list(self._series)]
+
+    def samples(self, namespace: str, name: str, dimensions: Mapping[str, str] | None, start: int, end: int) -> Samples:
+        """The samples from second `start` on and before second `end`."""
+        series = self._series.get((namespace, name, frozenset((dimensions or {}).items())))
+        return Samples() if series is None else series.between(start, end)
+
+    def statistic(
+        self, name: str, statistic: str = "Sum", *, namespace: str = "AWS/Lambda", seconds: float | None = None, **dimensions: str
+    ) -> float | None:
+        """One statistic of one metric, such as `statistic("Invocations", FunctionName="f", Resource="f:live")`.
+
+        Args:
+            name: The metric.
+            statistic: `Sum`, `Average`, `Minimum`, `Maximum`, `SampleCount` or a percentile such as `p99`.
+            namespace: Its namespace.
+            seconds: Over the last so many seconds. Default: over all that is kept.
+            **dimensions: Exactly the metric's dimensions.
+
+        Returns:
+            The value, or None where there is no sample.
+
+        Raises:
+            StatisticUnknown: a statistic that is not evaluated here.
+        """
+        end = int(self.clock()) + 1
+        start = end - int(seconds if seconds is not None else KEPT_SECONDS)
+        return self.samples(namespace, name, dimensions, start, end).statistic(statistic)
