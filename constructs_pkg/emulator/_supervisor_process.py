@@ -3,8 +3,9 @@
 It starts every process of the emulator, each in a group of its own, and holds one end of a socket. When that socket ends, for
 whatever reason (Ctrl-C, SIGKILL, a crash), it kills the groups, removes the folders and leaves. Nothing survives the emulator.
 
-Requests, one JSON document a line: {"spawn": id, "argv", "env", "cwd"} with two file descriptors (stdout, stderr) as ancillary
-data; {"kill": id}; {"own": folder}; {"remove": folder}. Answers: {"started": id, "pid"}, {"failed": id, "reason"}, {"exited": id, "status"}.
+Requests, one JSON document a line: {"spawn": id, "argv", "env", "cwd", "mounts", "telemetry"} with two or three file descriptors
+(stdout, stderr, telemetry) as ancillary data; {"kill": id}; {"own": folder}; {"remove": folder}; {"probe": folder}, whether mounts can
+be made. Answers: {"started": id, "pid"}, {"failed": id, "reason"}, {"exited": id, "status"}, {"mounts": null or why not}.
 """
 
 from __future__ import annotations
@@ -20,8 +21,12 @@ import sys
 import time
 from typing import Any
 
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - a bare interpreter has no path to this folder
+import _mounts  # type: ignore[import-not-found]
+
 READ_BYTES = 65_536
 FDS_PER_MESSAGE = 16
+TELEMETRY = "_LAMBDA_TELEMETRY_LOG_FD"
 
 
 class Supervisor:
@@ -73,7 +78,7 @@ class Supervisor:
     def obey(self, message: dict[str, Any]) -> None:
         """One request of the emulator."""
         if "spawn" in message:
-            self.spawn(message["spawn"], message["argv"], message["env"], message["cwd"])
+            self.spawn(message)
         elif "kill" in message:
             child = self.children.get(message["kill"])
             if child is not None:
@@ -81,24 +86,40 @@ class Supervisor:
         elif "own" in message:
             self.folders.append(message["own"])
         elif "remove" in message:
-            shutil.rmtree(message["remove"], ignore_errors=True)
+            remove(message["remove"])
+        elif "probe" in message:
+            self.say({"mounts": _mounts.probe(message["probe"])})
 
-    def spawn(self, name: int, argv: list[str], environment: dict[str, str], cwd: str) -> None:
-        """Starts a process in a session, and so in a group, of its own."""
-        stdout, stderr = self.descriptors[:2]
-        del self.descriptors[:2]
+    def spawn(self, message: dict[str, Any]) -> None:
+        """Starts a process in a session, and so in a group, of its own; with `mounts` in a file system of its own too."""
+        name, argv, environment, mounts = message["spawn"], message["argv"], message["env"], message.get("mounts")
+        given = 3 if message.get("telemetry") else 2
+        stdout, stderr, *telemetry = self.descriptors[:given]
+        del self.descriptors[:given]
+        if telemetry:
+            environment = {**environment, TELEMETRY: str(telemetry[0])}
         try:
             child = subprocess.Popen(
-                argv, env=environment, cwd=cwd, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True
+                argv,
+                env=environment,
+                cwd=None if mounts else message["cwd"],
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                pass_fds=telemetry,
+                start_new_session=True,
+                preexec_fn=(lambda: _mounts.enter(mounts)) if mounts else None,
             )
         except OSError as error:
             self.say({"failed": name, "reason": f"{argv[0]}: {error.strerror or error}"})
+        except subprocess.SubprocessError:
+            self.say({"failed": name, "reason": f"{argv[0]}: its file system could not be made; try --mounts off"})
         else:
             self.children[name] = child
             self.say({"started": name, "pid": child.pid})
         finally:
-            os.close(stdout)
-            os.close(stderr)
+            for descriptor in (stdout, stderr, *telemetry):
+                os.close(descriptor)
 
     def reap(self) -> None:
         """Tells of the processes that ended, and ends what they left in their groups."""
@@ -127,7 +148,21 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 continue
         for folder in self.folders:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder)
+
+
+def remove(folder: str) -> None:
+    """Removes a folder, read-only ones in it too."""
+
+    def allow(function: Any, path: str, _: Any) -> None:
+        try:
+            os.chmod(os.path.dirname(path), 0o700)  # noqa: PTH101, PTH120 - rmtree gives text
+            os.chmod(path, 0o700)  # noqa: PTH101
+            function(path)
+        except OSError:
+            return
+
+    shutil.rmtree(folder, onerror=allow)
 
 
 def kill_group(pid: int) -> None:

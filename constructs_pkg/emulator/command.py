@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from constructs_pkg.assembly import AssemblyError
 from constructs_pkg.emulator.app_command import AppFailed, read_cdk_json, synthesize
+from constructs_pkg.emulator.concurrency import ACCOUNT_CONCURRENCY
 from constructs_pkg.emulator.console import describe, log_line
-from constructs_pkg.emulator.emulator import Emulator, NothingToRun
+from constructs_pkg.emulator.emulator import Emulator, MountsUnavailable, NothingToRun
 from constructs_pkg.emulator.endpoints import parse_endpoint
 from constructs_pkg.emulator.http_server import PortInUse
 from constructs_pkg.emulator.models import ModelUnavailable
@@ -67,6 +68,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="where functions find an AWS service that is not emulated here, such as dynamodb=http://127.0.0.1:8000; without SERVICE= "
         "every such service (default: AWS itself)",
     )
+    parser.add_argument(
+        "--mounts",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="whether /var/task, /opt and /tmp are real for functions (default: where this machine lets an ordinary process mount)",
+    )
+    parser.add_argument(
+        "--no-freeze", action="store_true", help="let idle functions go on running; Lambda freezes them (default: freeze)"
+    )
+    parser.add_argument(
+        "--account-concurrency",
+        type=_count,
+        default=ACCOUNT_CONCURRENCY,
+        metavar="N",
+        help="concurrent executions of the whole account (default: 1000)",
+    )
     parser.add_argument("--json", action="store_true", help="print one line of JSON once everything is ready")
 
 
@@ -82,6 +99,9 @@ def run(args: argparse.Namespace) -> int:
                 port=args.port,
                 parameters=dict(args.parameter),
                 endpoints=dict(args.endpoint_url),
+                mounts={"auto": None, "on": True, "off": False}[args.mounts],
+                freeze=not args.no_freeze,
+                account_concurrency=args.account_concurrency,
                 disposable=[assembly] if made else [],
                 log=log_line,
             )
@@ -93,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
             return _say(str(error), FAILED)
         try:
             return asyncio.run(_serve(emulator, as_json=args.json))
-        except (NothingToRun, ModelUnavailable, AssemblyError) as error:
+        except (NothingToRun, ModelUnavailable, MountsUnavailable, AssemblyError) as error:
             return _say(str(error), FAILED)
         except PortInUse as error:
             return _say(str(error.strerror), FAILED)
@@ -181,6 +201,12 @@ def _say(reason: str, code: int) -> int:
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port; allowed: 0 to 65535")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of executions; allowed: 1 and more")
     return int(text)
 
 

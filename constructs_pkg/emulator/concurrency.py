@@ -30,6 +30,10 @@ REPLACEMENT_SECONDS = 0.25
 """Pause before a provisioned environment that died is made anew, so that one which always dies does not keep the machine busy."""
 
 
+WARMED_AT_ONCE = 4
+"""Provisioned environments of a version that start at the same time; more would only wait for the processor."""
+
+
 class Throttled(Exception):
     """No concurrency is left. `reason` is AWS's: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors."""
 
@@ -39,7 +43,10 @@ class Throttled(Exception):
 
 
 class AccountConcurrency:
-    """The invocations of an account, counted."""
+    """The invocations of an account's functions without reserved concurrency, counted: what is reserved is taken from them.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+    """
 
     def __init__(self, limit: int = ACCOUNT_CONCURRENCY) -> None:
         self.limit = limit
@@ -87,7 +94,13 @@ class FunctionConcurrency:
         """Warms a version's provisioned environments. One that fails is told of in the log and tried again at the next call."""
         self._provisioned[version] = max(count, self._provisioned.get(version, 0))
         missing = self._provisioned[version] - sum(environment.provisioned for environment in self._pool(version))
-        await asyncio.gather(*(self._warm(version) for _ in range(missing)))
+        turns = asyncio.Semaphore(WARMED_AT_ONCE)
+
+        async def warm() -> None:
+            async with turns:
+                await self._warm(version)
+
+        await asyncio.gather(*(warm() for _ in range(missing)))
 
     async def invoke(self, version: str, invocation: Invocation) -> None:
         """Runs an invocation. Returns once it is handed over, or has failed already (its sink knows).
@@ -138,14 +151,14 @@ class FunctionConcurrency:
                     raise Throttled(full)
                 environment = self._new(version)
             self.in_use += 1
-            self._account.in_use += 1
+            self._account.in_use += self.reserved is None
             self._charged.add(environment)
             return environment
 
     def _full(self) -> str | None:
         if self.reserved is not None and self.in_use >= self.reserved:
             return "ReservedFunctionConcurrentInvocationLimitExceeded"
-        if self._account.in_use >= self._account.limit:
+        if self.reserved is None and self._account.in_use >= self._account.limit:
             return "ConcurrentInvocationLimitExceeded"
         return None
 
@@ -198,7 +211,7 @@ class FunctionConcurrency:
         if environment in self._charged and environment.invocation is None:
             self._charged.discard(environment)
             self.in_use -= 1
-            self._account.in_use -= 1
+            self._account.in_use -= self.reserved is None
 
     def _forget(self, version: str, environment: Environment) -> None:
         self._discharge(environment)

@@ -42,9 +42,15 @@ START_SECONDS = 180.0
 
 STOP_SECONDS = 20.0
 
+_COVERING = ("/opt", "/tmp", "/var/task", "/var/runtime")  # noqa: S108  # nosec B108 - paths that Lambda's own take the place of
+
 
 class NothingToRun(Exception):
     """The assembly has no function. The text is one line."""
+
+
+class MountsUnavailable(Exception):
+    """Mounts were asked for, and the machine does not let them be made. The text is one line."""
 
 
 class Emulator:
@@ -69,6 +75,8 @@ class Emulator:
         account_concurrency: int = ACCOUNT_CONCURRENCY,
         init_seconds: float = INIT_SECONDS,
         endpoints: Mapping[str, str] | None = None,
+        mounts: bool | None = None,
+        freeze: bool = True,
         disposable: Sequence[Path] = (),
         log: Callable[[str], None] | None = None,
     ) -> None:
@@ -80,10 +88,15 @@ class Emulator:
             port: Port of the first Function URL; the others, then the Lambda endpoint, then the Bedrock endpoint, count up from
                 it, and REST APIs after these. 0: free ones.
             parameters: Values of template parameters, see CloudAssembly.load.
-            account_concurrency: Concurrent executions of the whole account.
+            account_concurrency: Concurrent executions of the whole account; what functions have reserved is taken from it.
             init_seconds: Longest init phase of an on-demand environment.
             endpoints: URLs by AWS service, such as `{"dynamodb": "http://127.0.0.1:8000"}`, at which functions find what is not emulated
                 here; the key "" stands for every service that has none of its own. Default: AWS's own.
+            mounts: Whether /var/task, /opt, /var/runtime and /tmp are real for functions, the first three read-only, the last of the
+                function's own size. None: where this machine lets it (Linux user namespaces). Without, the variables and search
+                paths name private folders instead, and code that writes those paths out does not find them. A /tmp that is real
+                hides this machine's, so a test cannot share files with a handler there.
+            freeze: Whether environments are stopped while they are idle, as on Lambda.
             disposable: Folders to be removed at the end, however it comes: an assembly made for this run alone.
             log: Takes log lines, without their ends. Default: they are dropped.
 
@@ -97,9 +110,13 @@ class Emulator:
         self._first_port = port
         self._init_seconds = init_seconds
         self._endpoints = endpoint_variables(endpoints or {})
+        self._mounts = mounts
+        self._mounted = False
+        self._freeze = freeze
         self._disposable = tuple(disposable)
         self._model, self._model_required = _choose_model(model, self.assembly)
         self._supervisor = Supervisor(on_lost=self._on_supervisor_lost)
+        self._account_concurrency = account_concurrency
         self._account = AccountConcurrency(account_concurrency)
         self._fronts: list[FunctionUrlFront] = []
         self._rest_fronts: list[RestApiFront] = []
@@ -231,6 +248,7 @@ class Emulator:
         await self._supervisor.start()
         for folder in self._disposable:
             self._supervisor.own(folder)
+        self._mounted = await self._decide_mounts()
         await self._bind()
         # The ports are known now: what a template makes of a Function URL (another function's environment) gets the emulated one.
         addresses = {front.url.resource.attribute_key("FunctionUrl"): front.address for front in self._fronts}
@@ -240,6 +258,7 @@ class Emulator:
         for warning in gate.authorizer.warnings:
             self._log(f"warning: {warning}")
         functions, _ = read_functions(assembly)
+        self._account.limit = self._account_concurrency - sum(function.reserved or 0 for function in functions)
         preparing = [asyncio.ensure_future(self._prepare(function, number)) for number, function in enumerate(functions)]
         model = asyncio.ensure_future(self._start_model())
         try:
@@ -257,6 +276,19 @@ class Emulator:
             rest.gate, rest.services, rest.pools = gate, self._services, pools
         for front in self._fronts:
             front.gate, front.service = gate, self._services.get(front.url.function_name)
+
+    async def _decide_mounts(self) -> bool:
+        if self._mounts is False:
+            return False
+        why_not = await self._supervisor.can_mount()
+        if why_not is None:
+            return True
+        if self._mounts:
+            raise MountsUnavailable(
+                f"MOUNTS_UNAVAILABLE: this machine does not let an ordinary process mount ({why_not}); use --mounts auto"
+            )
+        self._log(f"/var/task, /opt and /tmp are folders that variables point to, not real paths: no mounts here ({why_not})")
+        return False
 
     async def _bind(self) -> None:
         ports = Ports(self._first_port)
@@ -312,10 +344,19 @@ class Emulator:
         def resolve(code: Path) -> Path | None:
             return resolve_dependencies(code, find_interpreter(function.version), log) if function.version else None
 
-        folders = lay_out(function, folder, resolve=resolve)
+        folders = lay_out(function, folder, in_place=self._mounted, resolve=resolve)
+        launch = plan_launch(function, folders, folder, log)
+        covered = _covered(launch.hidden) if self._mounted else None
+        if covered is not None:
+            log(f"its paths are not real ones: {covered}, which it needs, lies under one of them")
+            again = folder / "copied"
+            again.mkdir()
+            folders = lay_out(function, again, in_place=False, resolve=resolve)
         return Plan(
             function=function,
-            launch=plan_launch(function, folders, folder, log),
+            launch=launch,
+            mounted=self._mounted and covered is None,
+            freezes=self._freeze,
             task=folders.task,
             opt=folders.opt,
             pycache=cache_folder() / "pycache",
@@ -417,6 +458,11 @@ class Emulator:
         if not thread.is_alive():
             loop.close()
         self._loop = self._thread = None
+
+
+def _covered(needed: Sequence[Path]) -> Path | None:
+    """The first path that would be out of sight with Lambda's own mounted over it."""
+    return next((path for path in needed if any(path.is_relative_to(place) for place in _COVERING)), None)
 
 
 def _drop(line: str) -> None:

@@ -12,26 +12,32 @@ import enum
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from constructs_pkg.emulator.invocation import FunctionError, Invocation
 from constructs_pkg.emulator.runtime_api import RuntimeApi
 from constructs_pkg.emulator.supervisor import SpawnFailed, SupervisedProcess, Supervisor
-from constructs_pkg.emulator.variables import Places, Surroundings, environment_variables
+from constructs_pkg.emulator.variables import REAL_PLACES, Places, Surroundings, environment_variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from constructs_pkg.emulator.functions import Function
     from constructs_pkg.emulator.runtimes import Launch
 
 INIT_SECONDS = 10.0
-"""Lambda's limit on an on-demand environment's init phase."""
+"""Lambda's limit on an on-demand environment's init phase. An init that is longer is begun anew, within the function's timeout."""
+
+FREEZE_SECONDS = 0.05
+"""How long an environment is idle before it is frozen. On Lambda it is at once; this saves a call that follows soon the thawing."""
 
 PROVISIONED_INIT_SECONDS = 130.0
 """The same for a provisioned environment, or the function's timeout where that is longer."""
+
+
+_PYCACHE = "/.streaming-lambda/pycache"
 
 
 class State(enum.Enum):
@@ -54,7 +60,12 @@ class InitFailed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All that is needed to start an environment of a function."""
+    """All that is needed to start an environment of a function.
+
+    Attributes:
+        mounted: Whether Lambda's paths are real there, in a file system of its own.
+        freezes: Whether an idle environment is stopped.
+    """
 
     function: Function
     launch: Launch
@@ -63,6 +74,8 @@ class Plan:
     pycache: Path
     surroundings: Surroundings
     init_seconds: float = INIT_SECONDS
+    mounted: bool = False
+    freezes: bool = True
 
 
 class Environment:
@@ -101,6 +114,9 @@ class Environment:
         self._init_error: FunctionError | None = None
         self._timeout: asyncio.TimerHandle | None = None
         self._folder: Path | None = None
+        self._freezing: asyncio.TimerHandle | None = None
+        self._frozen = False
+        self._abandoned: set[SupervisedProcess] = set()
 
     @property
     def ready(self) -> bool:
@@ -113,48 +129,78 @@ class Environment:
         Raises:
             InitFailed: with the error as Lambda reports it. The environment is dead then.
         """
-        loop = asyncio.get_running_loop()
-        started = time.monotonic()
-        self._ready = loop.create_future()
         limit = self._plan.init_seconds
+        timeout = self._plan.function.timeout_seconds
+        again = False
+        if self.provisioned or self._initialization_type == "snap-start":
+            limit = max(limit, PROVISIONED_INIT_SECONDS, timeout)
+        while True:
+            started = time.monotonic()
+            phase = "invoke" if again else "init"
+            try:
+                async with asyncio.timeout(limit):
+                    await self._begin()
+            except TimeoutError:
+                spent = (time.monotonic() - started) * 1000
+                self._log(f"INIT_REPORT Init Duration: {spent:.2f} ms Phase: {phase} Status: timeout")
+                error = FunctionError.of_platform("Sandbox.Timedout", f"Error: Task timed out after {limit:.2f} seconds")
+                if not again and not self.provisioned:
+                    # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib: it is begun
+                    # anew at the invocation, with the function's own timeout.
+                    again, limit = True, timeout
+                    await self._abandon()
+                    continue
+            except SpawnFailed as failure:
+                error = FunctionError.of_platform("Runtime.InvalidEntrypoint", f"Error: {failure}")
+            except InitFailed as failed:
+                error = failed.error
+            else:
+                spent = (time.monotonic() - started) * 1000
+                self._log(f"INIT_REPORT Init Duration: {spent:.2f} ms Phase: {phase} Status: success")
+                return
+            self._log(f"INIT_REPORT Init failed: {error.error_type}: {error.message}")
+            await self.close()
+            raise InitFailed(error)
+
+    async def _begin(self) -> None:
+        self._ready = asyncio.get_running_loop().create_future()
+        await self._spawn()
+        await self._ready
+
+    async def _abandon(self) -> None:
+        """Ends an init that took too long, so that it can be begun anew."""
+        self._ready = None
+        process, self.process = self.process, None
+        if process is not None:
+            self._abandoned.add(process)
+            process.kill()
+        await self._api.close()
+        self._api = RuntimeApi(self, on_error=self._log)
+        if self._folder is not None:
+            self._supervisor.remove(self._folder)
+            self._folder = None
+
+    @property
+    def _initialization_type(self) -> str:
         if self.provisioned:
-            limit = max(limit, PROVISIONED_INIT_SECONDS, self._plan.function.timeout_seconds)
-        try:
-            async with asyncio.timeout(limit):
-                await self._spawn()
-                await self._ready
-        except TimeoutError:
-            error = FunctionError.of_platform("Sandbox.Timedout", f"Error: Init timed out after {limit:.2f} seconds")
-        except SpawnFailed as failure:
-            error = FunctionError.of_platform("Runtime.InvalidEntrypoint", f"Error: {failure}")
-        except InitFailed as failed:
-            error = failed.error
-        else:
-            self._log(f"INIT_REPORT Init Duration: {(time.monotonic() - started) * 1000:.2f} ms Phase: init Status: success")
-            return
-        self._log(f"INIT_REPORT Init failed: {error.error_type}: {error.message}")
-        await self.close()
-        raise InitFailed(error)
+            return "provisioned-concurrency"
+        return "snap-start" if self._plan.function.snap_start and self._version != "$LATEST" else "on-demand"
 
     async def _spawn(self) -> None:
         plan, supervisor = self._plan, self._supervisor
         port = await self._api.bind()
-        name = f"env-{uuid4().hex[:12]}"
-        self._folder = supervisor.folder / name
-        places = Places(
-            task=plan.task, opt=plan.opt, runtime=plan.launch.runtime, tmp=self._folder / "tmp", home=self._folder / "home"
-        )
-        for folder in (self._folder, places.tmp, places.home):
-            folder.mkdir()
+        self._folder = supervisor.folder / f"env-{uuid4().hex[:12]}"
+        self._folder.mkdir()
+        places, mounts = self._places(self._folder)
         variables = environment_variables(
             plan.function,
             version=self._version,
-            initialization_type="provisioned-concurrency" if self.provisioned else "on-demand",
+            initialization_type=self._initialization_type,
             runtime_api=f"127.0.0.1:{port}",
             log_stream=f"{datetime.now(UTC):%Y/%m/%d}/[{self._version}]{uuid4().hex}",
             places=places,
             surroundings=plan.surroundings,
-            pycache=plan.pycache,
+            pycache=plan.pycache if mounts is None else Path(_PYCACHE),
             extra=plan.launch.variables,
         )
         self.process = await supervisor.spawn(
@@ -163,11 +209,34 @@ class Environment:
             cwd=plan.task,
             on_line=self._log,
             on_exit=self._on_exit,
+            mounts=mounts,
+            on_frame=self._log if plan.launch.frames else None,
         )
+
+    def _places(self, folder: Path) -> tuple[Places, dict[str, object] | None]:
+        """Where Lambda's paths are for a process, and the file system that makes it so."""
+        plan = self._plan
+        if plan.mounted:
+            root = folder / "root"
+            root.mkdir()
+            plan.pycache.mkdir(parents=True, exist_ok=True)
+            mounts: dict[str, object] = {
+                "root": str(root),
+                "read_only": {"/var/task": str(plan.task), "/opt": str(plan.opt), "/var/runtime": str(plan.launch.runtime)},
+                "writable": {_PYCACHE: str(plan.pycache)},
+                "tmp_mb": plan.function.tmp_mb,
+                "cwd": "/var/task",
+            }
+            return REAL_PLACES, mounts
+        places = Places(task=plan.task, opt=plan.opt, runtime=plan.launch.runtime, tmp=folder / "tmp", home=folder / "home")
+        for own in (places.tmp, places.home):
+            own.mkdir()
+        return places, None
 
     def run(self, invocation: Invocation) -> None:
         """Hands an invocation to this idle environment. The function's timeout begins now."""
         assert self.ready
+        self._thaw()
         loop = asyncio.get_running_loop()
         timeout = self._plan.function.timeout_seconds
         self.state = State.BUSY
@@ -186,9 +255,38 @@ class Environment:
             self.state = State.IDLE
             if self._ready is not None and not self._ready.done():
                 self._ready.set_result(None)
+            self._freeze_soon()
         elif self.state is State.FINISHING:
             self.state = State.IDLE
+            self._freeze_soon()
             self._on_change(self)
+
+    def on_restored(self) -> None:
+        """A snapshot would be taken now, and restored at an invocation. Here the one process goes on as if it had been."""
+        self._log("RESTORE_START Phase: restore")
+
+    def on_restore_error(self, error: FunctionError) -> None:
+        """A hook after the restore failed; the runtime exits next."""
+        self._log(f"RESTORE_REPORT Status: error Error Type: {error.error_type}")
+        self.on_init_error(error)
+
+    def _freeze_soon(self) -> None:
+        if self._plan.freezes:
+            self._freezing = asyncio.get_running_loop().call_later(FREEZE_SECONDS, self._freeze)
+
+    def _freeze(self) -> None:
+        self._freezing = None
+        if self.state is State.IDLE and self.process is not None:
+            self.process.freeze()
+            self._frozen = True
+
+    def _thaw(self) -> None:
+        if self._freezing is not None:
+            self._freezing.cancel()
+            self._freezing = None
+        if self._frozen and self.process is not None:
+            self._frozen = False
+            self.process.thaw()
 
     def on_response_over(self, invocation: Invocation) -> None:
         """The runtime has answered. It may still have work before its next /next."""
@@ -215,6 +313,9 @@ class Environment:
         self._die(FunctionError.of_platform("Sandbox.Timedout", message))
 
     def _on_exit(self, process: SupervisedProcess) -> None:
+        if process in self._abandoned:
+            self._abandoned.discard(process)
+            return
         if self._ready is not None and not self._ready.done():
             message = f"Error: {process.describe_exit()}"
             self._ready.set_exception(InitFailed(FunctionError.of_platform("Runtime.ExitError", message)))
@@ -240,6 +341,9 @@ class Environment:
 
     def _release(self) -> None:
         self.state = State.DEAD
+        if self._freezing is not None:
+            self._freezing.cancel()
+            self._freezing = None
         if self.process is not None:
             self.process.kill()
         if self._folder is not None:

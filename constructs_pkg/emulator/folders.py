@@ -1,7 +1,8 @@
-"""What a function finds at /var/task, /opt and /var/runtime: made once per function, and shared by its environments.
+"""What a function finds at /var/task and /opt: made once per function, and shared by its environments.
 
-On Lambda all three are read-only, so sharing cannot be seen. A plain folder asset is used in place; zips are unpacked, several
-layers merged, under the emulator's private folder.
+On Lambda both are read-only, so sharing cannot be seen. Where environments have them mounted, a plain folder asset is used in place;
+elsewhere it is copied, so that nothing that a function writes reaches the assembly. Zips are unpacked, layers merged, under the
+emulator's private folder.
 """
 
 from __future__ import annotations
@@ -35,19 +36,23 @@ class FunctionFolders:
     opt: Path
 
 
-def lay_out(function: Function, folder: Path, *, resolve: Callable[[Path], Path | None]) -> FunctionFolders:
+def lay_out(function: Function, folder: Path, *, in_place: bool, resolve: Callable[[Path], Path | None]) -> FunctionFolders:
     """Makes a function's /var/task and /opt.
 
     Args:
         function: The function.
         folder: Its private folder, which exists.
+        in_place: Whether assets may be used where they are, since nobody can write to them there.
         resolve: Gives, for a code folder, packages resolved anew for this machine, which take the place of its own; None where its own do.
 
     Raises:
         CodeUnusable: an asset is missing or is not a zip, or the handler is not in it.
     """
-    folders = FunctionFolders(task=_task(function, folder, resolve), opt=_opt(function.layers, folder))
+    folders = FunctionFolders(task=_task(function, folder, in_place, resolve), opt=_opt(function.layers, folder, in_place))
     _require_handler(function, folders)
+    if not in_place:
+        for own in (folders.task, folders.opt):
+            _forbid_writing(own)
     return folders
 
 
@@ -86,43 +91,46 @@ def _require_handler(function: Function, folders: FunctionFolders) -> None:
     )
 
 
-def _task(function: Function, folder: Path, resolve: Callable[[Path], Path | None]) -> Path:
+def _task(function: Function, folder: Path, in_place: bool, resolve: Callable[[Path], Path | None]) -> Path:
+    task = folder / "task"
     if function.code is None:
-        task = folder / "task"
         task.mkdir()
         # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-lambda-function-code.html: `index`
         task.joinpath("index.js" if function.node else "index.py").write_text(function.inline_code or "", encoding="utf-8")
         return task
     code = _unpacked(function.code, folder / "code")
     dependencies = resolve(code)
-    if dependencies is None:
+    if dependencies is None and (in_place or code.is_relative_to(folder)):
         return code
-    task = folder / "task"
-    task.mkdir()
-    for source in (dependencies, code):
-        for entry in source.iterdir():
-            link = task / entry.name
-            if not link.is_symlink():
-                link.symlink_to(entry)
+    for source in (code, dependencies):  # what was resolved for this machine takes the place of the asset's own
+        if source is not None:
+            shutil.copytree(source, task, symlinks=True, dirs_exist_ok=True)
     return task
 
 
-def _opt(layers: Sequence[Path], folder: Path) -> Path:
+def _opt(layers: Sequence[Path], folder: Path, in_place: bool) -> Path:
     """Layers merged in order, a later one's files over an earlier one's.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/adding-layers.html.
     """
     opt = folder / "opt"
-    if not layers:
-        opt.mkdir()
-        return opt
     unpacked = [_unpacked(layer, folder / f"layer-{number}") for number, layer in enumerate(layers)]
-    if len(unpacked) == 1:
+    if len(unpacked) == 1 and in_place:
         return unpacked[0]
     opt.mkdir()
     for layer in unpacked:
         shutil.copytree(layer, opt, symlinks=True, dirs_exist_ok=True)
     return opt
+
+
+def _forbid_writing(folder: Path) -> None:
+    """As near to a read-only file system as modes come. The folder's owner may still change them; root is not held back."""
+    for place, _, files in os.walk(folder):
+        for name in files:
+            path = Path(place, name)
+            if not path.is_symlink():
+                path.chmod(stat.S_IMODE(path.stat().st_mode) & ~0o222)
+        Path(place).chmod(0o555)
 
 
 def _unpacked(asset: Path, folder: Path) -> Path:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT_SECONDS = 3
 DEFAULT_MEMORY_MB = 128
+DEFAULT_TMP_MB = 512
 MAX_TIMEOUT_SECONDS = 900
 """Lambda's own limits and defaults: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
 
@@ -67,6 +68,8 @@ class Function:
         version: The Python that its runtime names, such as `3.13`, or None where it is no Python function.
         node: The Node.js that its runtime names, such as 22, or None where it is no Node.js function.
         behind_web_adapter: Whether the Lambda Web Adapter's wrapper script starts it.
+        tmp_mb: Size of /tmp.
+        snap_start: Whether SnapStart is on, for published versions.
         log_format: `JSON` or `Text`.
         reserved: Reserved concurrency, or None.
     """
@@ -86,6 +89,8 @@ class Function:
     architecture: str = "x86_64"
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     memory_mb: int = DEFAULT_MEMORY_MB
+    tmp_mb: int = DEFAULT_TMP_MB
+    snap_start: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     code: Path | None = None
     inline_code: str | None = None
@@ -120,9 +125,10 @@ class Function:
 def read_functions(assembly: CloudAssembly) -> tuple[list[Function], list[FunctionUrl]]:
     """All functions of an assembly, and their URLs. A function whose template cannot be resolved is broken; the others are not."""
     layers = {layer.ref: layer for layer in assembly.of_type("AWS::Lambda::LayerVersion")}
+    scaled = _scaled(assembly)
     aliases: dict[str, list[Alias]] = {}
     for resource in assembly.of_type("AWS::Lambda::Alias"):
-        name, alias = _read_alias(resource)
+        name, alias = _read_alias(resource, scaled)
         aliases.setdefault(name, []).append(alias)
     functions = [
         _read_function(resource, layers, tuple(aliases.get(resource.ref, ())))
@@ -132,13 +138,27 @@ def read_functions(assembly: CloudAssembly) -> tuple[list[Function], list[Functi
     return functions, urls
 
 
-def _read_alias(resource: Resource) -> tuple[str, Alias]:
-    provisioned = resource.property("ProvisionedConcurrencyConfig", "ProvisionedConcurrentExecutions", default=0)
-    name, _ = parse_function_reference(str(resource.property("FunctionName")))
-    alias = Alias(
-        name=str(resource.property("Name")), version=str(resource.property("FunctionVersion")), provisioned=int(provisioned)
-    )
-    return name, alias
+def _scaled(assembly: CloudAssembly) -> Mapping[str, int]:
+    """The least provisioned concurrency that autoscaling keeps, by `function:<name>:<alias>`.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html#managing-provisioned-concurency
+    """
+    found: dict[str, int] = {}
+    for target in assembly.of_type("AWS::ApplicationAutoScaling::ScalableTarget"):
+        try:
+            if target.property("ScalableDimension") == "lambda:function:ProvisionedConcurrency":
+                found[str(target.property("ResourceId"))] = int(target.property("MinCapacity", default=0))
+        except AssemblyError:
+            continue  # of something else: what it is about is known only when it is deployed
+    return found
+
+
+def _read_alias(resource: Resource, scaled: Mapping[str, int]) -> tuple[str, Alias]:
+    fixed = int(resource.property("ProvisionedConcurrencyConfig", "ProvisionedConcurrentExecutions", default=0))
+    function, _ = parse_function_reference(str(resource.property("FunctionName")))
+    name = str(resource.property("Name"))
+    provisioned = max(fixed, scaled.get(f"function:{function}:{name}", 0))
+    return function, Alias(name=name, version=str(resource.property("FunctionVersion")), provisioned=provisioned)
 
 
 def _read_url(resource: Resource) -> FunctionUrl:
@@ -201,6 +221,8 @@ def _read_configuration(resource: Resource, name: str, layers: Mapping[str, Reso
         "architecture": str(next(iter(resource.property("Architectures", default=["x86_64"])))),
         "timeout_seconds": min(float(resource.property("Timeout", default=DEFAULT_TIMEOUT_SECONDS)), MAX_TIMEOUT_SECONDS),
         "memory_mb": int(resource.property("MemorySize", default=DEFAULT_MEMORY_MB)),
+        "tmp_mb": int(resource.property("EphemeralStorage", "Size", default=DEFAULT_TMP_MB)),
+        "snap_start": resource.property("SnapStart", "ApplyOn", default="None") == "PublishedVersions",
         "environment": {str(key): str(value) for key, value in variables.items()},
         "code": code,
         "inline_code": inline,

@@ -41,6 +41,12 @@ class RuntimeApiOwner(Protocol):
     def on_init_error(self, error: FunctionError) -> None:
         """The runtime could not start."""
 
+    def on_restored(self) -> None:
+        """The runtime is ready for a snapshot, and goes on as if restored from it."""
+
+    def on_restore_error(self, error: FunctionError) -> None:
+        """A hook after the restore failed."""
+
 
 class RuntimeApi:
     """One environment's endpoint: who waits at /next, and which invocation is being answered."""
@@ -109,8 +115,10 @@ class _RuntimeConnection(HttpConnection):
         self._error_type = headers.get(b"lambda-runtime-function-error-type", b"").decode("latin-1")
         if method == "GET" and route == "invocation/next":
             self._route = "next"
-        elif method == "POST" and route == "init/error":
-            self._route = "init/error"
+        elif method == "GET" and route == "restore/next":
+            self._route = "restore/next"
+        elif method == "POST" and route in ("init/error", "restore/error"):
+            self._route = route
         elif method == "POST" and route.startswith("invocation/") and route.endswith(("/response", "/error")):
             _, request_id, kind = route.split("/", 2)
             self._take(request_id, kind, headers)
@@ -166,6 +174,12 @@ class _RuntimeConnection(HttpConnection):
             self.take_next()
         elif route == "init/error":
             self._api.owner.on_init_error(_error_of(body, self._error_type))
+            self._reply(202, {"status": "OK"})
+        elif route == "restore/next":
+            self._api.owner.on_restored()
+            self._reply(200, {"status": "OK"})
+        elif route == "restore/error":
+            self._api.owner.on_restore_error(_error_of(body, self._error_type))
             self._reply(202, {"status": "OK"})
         elif route == "response":
             assert invocation is not None

@@ -16,6 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from constructs_pkg.emulator.log_frames import FrameReader
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -53,6 +55,19 @@ class SupervisedProcess:
         if self.status is None:
             self._supervisor.say({"kill": self._number})
 
+    def freeze(self) -> None:
+        """Stops the whole group where it is, as Lambda freezes an environment that has nothing to do."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Lets it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.status is None and self.pid:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
+
     def describe_exit(self) -> str:
         """How it ended, in the words that Lambda uses."""
         status = self.status or 0
@@ -79,6 +94,7 @@ class Supervisor:
         self._processes: dict[int, SupervisedProcess] = {}
         self._started: dict[int, asyncio.Future[int]] = {}
         self._last = 0
+        self._probe: asyncio.Future[str | None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._queue: list[tuple[bytes, list[int]]] = []
 
@@ -148,8 +164,19 @@ class Supervisor:
         cwd: Path,
         on_line: Callable[[str], None],
         on_exit: Callable[[SupervisedProcess], None],
+        mounts: Mapping[str, object] | None = None,
+        on_frame: Callable[[str], None] | None = None,
     ) -> SupervisedProcess:
         """Starts a process whose output is handed over line by line.
+
+        Args:
+            argv: The program and its arguments.
+            env: All of its environment variables.
+            cwd: Its working directory, unless `mounts` names one.
+            on_line: Takes lines of standard output and standard error.
+            on_exit: Told when it has ended.
+            mounts: A file system of its own, see `_mounts.enter`. Default: this machine's.
+            on_frame: Takes log records of its telemetry descriptor; None for a process without one.
 
         Raises:
             SpawnFailed: it could not be started.
@@ -167,8 +194,15 @@ class Supervisor:
             pipe = os.fdopen(descriptor, "rb", buffering=0)
             transport, _ = await loop.connect_read_pipe(lambda: _Lines(on_line), pipe)
             process.outputs.append(transport)
-        message = {"spawn": number, "argv": list(argv), "env": dict(env), "cwd": str(cwd)}
-        self.say(message, [write_out, write_err])
+        descriptors = [write_out, write_err]
+        if on_frame is not None:
+            read_frames, write_frames = os.pipe()
+            frames = FrameReader(on_frame)
+            transport, _ = await loop.connect_read_pipe(lambda: _Frames(frames), os.fdopen(read_frames, "rb", buffering=0))
+            process.outputs.append(transport)
+            descriptors.append(write_frames)
+        message = {"spawn": number, "argv": list(argv), "env": dict(env), "cwd": str(cwd), "mounts": mounts}
+        self.say({**message, "telemetry": on_frame is not None}, descriptors)
         try:
             process.pid = await started
         except BaseException:
@@ -187,6 +221,15 @@ class Supervisor:
     async def _tell_exit(self, process: SupervisedProcess, on_exit: Callable[[SupervisedProcess], None]) -> None:
         await process.exited.wait()
         on_exit(process)
+
+    async def can_mount(self) -> str | None:
+        """Whether processes can have a file system of their own: None where they can, else why not."""
+        folder = self.folder / "probe"
+        folder.mkdir()
+        answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._probe = answer
+        self.say({"probe": str(folder)})
+        return await answer
 
     def remove(self, folder: Path) -> None:
         """Removes a private folder; the supervisor does it, aside from the emulator's loop."""
@@ -239,6 +282,8 @@ class Supervisor:
 
     def _give_up(self) -> None:
         """Nobody waits for a process that will not come."""
+        if self._probe is not None and not self._probe.done():
+            self._probe.set_result("the supervisor is gone")
         for started in self._started.values():
             if not started.done():
                 started.set_exception(SpawnFailed("SUPERVISOR_LOST: the emulator's supervisor is gone; start the emulator again"))
@@ -251,6 +296,10 @@ class Supervisor:
                 self.say({"kill": number})
             else:
                 started.set_result(_integer(message["pid"]))
+        elif "mounts" in message:
+            if self._probe is not None and not self._probe.done():
+                why = message["mounts"]
+                self._probe.set_result(None if why is None else str(why))
         elif "failed" in message:
             number = _integer(message["failed"])
             started = self._started.pop(number)
@@ -266,6 +315,16 @@ class Supervisor:
 def _integer(value: object) -> int:
     assert isinstance(value, int)
     return value
+
+
+class _Frames(asyncio.Protocol):
+    """Hands a telemetry pipe's bytes to their reader."""
+
+    def __init__(self, reader: FrameReader) -> None:
+        self._reader = reader
+
+    def data_received(self, data: bytes) -> None:
+        self._reader.feed(data)
 
 
 class _Lines(asyncio.Protocol):

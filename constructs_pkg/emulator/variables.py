@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from constructs_pkg.emulator.functions import Function
 
@@ -39,6 +39,16 @@ class Places:
             if path == name or path.startswith(name + "/"):
                 return str(place) + path[len(name) :]
         return path
+
+
+REAL_PLACES = Places(
+    task=Path("/var/task"),
+    opt=Path("/opt"),
+    runtime=Path("/var/runtime"),
+    tmp=Path("/tmp"),  # noqa: S108  # nosec B108
+    home=Path("/home/sbx_user1051"),
+)
+"""Where they are for a process that has them mounted. The home folder is what AWS was seen to name; it is not there."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,10 +55,10 @@ def close_calls() -> Iterator[None]:
 
 @pytest.fixture
 def emulate(logs: Logs) -> Iterator[Callable[..., Emulator]]:
-    """Starts emulators, and stops them at the end."""
+    """Starts emulators, and stops them at the end. Without mounts: a real /tmp would hide the test's own files from handlers."""
     with ExitStack() as stack:
 
         def start(app: App, **options: Any) -> Emulator:
-            return stack.enter_context(Emulator(app.write(), **{"model": None, "log": logs, **options}))
+            return stack.enter_context(Emulator(app.write(), **{"model": None, "log": logs, "mounts": False, **options}))
 
         yield start

@@ -15,7 +15,7 @@ import pytest
 from tests.emulator.support import call, wait_for
 
 ROOT = str(Path(__file__).parents[2])
-COMMAND = [sys.executable, "-m", "constructs_pkg", "local"]
+COMMAND = [sys.executable, "-m", "constructs_pkg", "local", "--mounts", "off"]
 HANDLER = """
 import os, subprocess, time
 
@@ -116,10 +116,11 @@ def test_json_is_one_line_with_everything_in_it(app, run) -> None:
     assert code == 0
 
 
+@pytest.mark.parametrize("mounts", ["off", "auto"])
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_nothing_is_left_behind(app, run, ending: signal.Signals) -> None:
+def test_nothing_is_left_behind(app, run, ending: signal.Signals, mounts: str) -> None:
     app.function("Fn", HANDLER, provisioned=1)
-    running = run("--json", "--model", "echo", "--assembly", str(app.write()))
+    running = run("--json", "--model", "echo", "--mounts", mounts, "--assembly", str(app.write()))
     document = running.document()
     url = document["functions"][0]["url"]
     stream = call(url, document["principals"]["admin"])

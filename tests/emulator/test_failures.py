@@ -164,8 +164,20 @@ def test_an_init_that_fails_fails_the_call_and_is_logged(app, emulate, logs) -> 
 
 
 def test_an_init_that_hangs_is_ended(app, emulate, logs) -> None:
-    app.function("Fn", "import time\ntime.sleep(60)\n")
+    # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib: 10 s, then once more, at the
+    # invocation, within the function's timeout.
+    app.function("Fn", "import time\ntime.sleep(60)\n", Timeout=1)
     emulator = emulate(app, init_seconds=0.5)
     response = call(emulator.urls["Test/Fn"], emulator.principals["admin"])
     assert (response.status, response.read()) == (502, b"Internal Server Error")
-    assert logs.having("Init timed out after 0.50 seconds")
+    assert len(logs.having("Status: timeout")) == 2
+    assert logs.having("Phase: invoke Status: timeout")
+    assert logs.having("Task timed out after 1.00 seconds")
+
+
+def test_an_init_that_is_slow_is_begun_anew_within_the_functions_timeout(app, emulate, logs) -> None:
+    app.function("Fn", "import time\ntime.sleep(1)\ndef handler(event, context):\n    yield 'at last'\n", Timeout=10)
+    emulator = emulate(app, init_seconds=0.5)
+    assert call(emulator.urls["Test/Fn"], emulator.principals["admin"]).read() == b"at last"
+    assert logs.having("Phase: init Status: timeout")
+    assert logs.having("Phase: invoke Status: success")

@@ -19,6 +19,7 @@ class Launch:
         variables: Environment variables that this kind of function has beside Lambda's usual ones, in Lambda's own paths.
         runtime: What /var/runtime is.
         description: What runs it, for the log: `Python 3.13`.
+        frames: Whether the runtime writes log records to a telemetry descriptor.
         hidden: Folders of this machine that it needs and that must therefore not lie under one of Lambda's own paths.
     """
 
@@ -27,3 +28,4 @@ class Launch:
     description: str
     variables: Mapping[str, str] = field(default_factory=dict)
     hidden: tuple[Path, ...] = ()
+    frames: bool = False

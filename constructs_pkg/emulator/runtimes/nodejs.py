@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,9 +60,10 @@ def launch_nodejs(function: Function, folders: FunctionFolders, folder: Path, lo
     return Launch(
         argv=(wrapper, *argv) if wrapper else argv,
         runtime=runtime,
+        frames=True,
         description=f"Node.js {node.version}",
         variables={"NODE_PATH": searched},
-        hidden=(Path(node.path).resolve(), Path(sys.prefix).resolve()),
+        hidden=(Path(node.path).resolve(), *(link.resolve() for link in runtime.iterdir() if link.is_symlink())),
     )
 
 

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from constructs_pkg.emulator.functions import Function
     from constructs_pkg.emulator.interpreters import Interpreter
 
-STOCK_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
+STOCK_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "snapshot_restore_py", "urllib3")
 """What Lambda ships beside its Python runtimes; pure Python, so the emulator's own copies serve any interpreter."""
 
 CLIENT_VERSION = "4.2.2"
 """Of awslambdaric, where it has to be installed for another Python than the emulator's own."""
 
-CLIENT_PACKAGES = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
+CLIENT_PACKAGES = ("awslambdaric", "runtime_client", "simplejson")
 
 BOOTSTRAP = "/var/runtime/bootstrap.py"
 
@@ -61,9 +61,14 @@ def launch_python(function: Function, folder: Path, log: Callable[[str], None]) 
     return Launch(
         argv=(wrapper, *argv) if wrapper else argv,
         runtime=runtime,
+        frames=True,
         description=f"Python {interpreter.version}",
         variables={"STREAMING_LAMBDA_OPT": "/opt"},
-        hidden=(Path(interpreter.path).resolve(), Path(sys.prefix).resolve()),
+        hidden=(
+            Path(interpreter.path).resolve(),
+            Path(sys.prefix).resolve(),
+            *(link.resolve() for link in runtime.iterdir() if link.is_symlink()),
+        ),
     )
 
 
@@ -87,7 +92,7 @@ def _add_client(runtime: Path, interpreter: Interpreter, log: Callable[[str], No
         compiled = importlib.util.find_spec("runtime_client") is not None
     else:
         for entry in _installed(interpreter, log).iterdir():
-            if not entry.name.endswith(".dist-info") and entry.name != "bin":
+            if not entry.name.endswith(".dist-info") and entry.name != "bin" and not (runtime / entry.name).exists():
                 (runtime / entry.name).symlink_to(entry)
     if not compiled:
         for stray in runtime.glob("runtime_client*"):
