@@ -38,9 +38,9 @@ def golden_cases() -> list[Any]:
     return cases
 
 
-def read(dialect: str, pieces: list[bytes]) -> tuple[list[Event], bool]:
+def read(dialect: str, pieces: list[bytes], header: str | None = None) -> tuple[list[Event], bool]:
     """The events, pieces of text joined as they have no borders on the wire, and whether the terminal event came."""
-    decoder = decoder_for(dialect=dialect)
+    decoder = decoder_for(dialect=dialect, header=header)
     events = [event for piece in pieces for event in decoder.feed(piece)] + decoder.close()
     return joined(events), decoder.done
 
@@ -86,7 +86,8 @@ def test_golden_files_are_read_back(contract: dict[str, Any], case: dict[str, An
     dialect, wire = contract["dialect"], case["wire"].encode()
     if dialect not in DIALECTS:
         pytest.skip(f"no decoder for {dialect} yet")
-    found = read(dialect, [wire]), read(dialect, [wire[i : i + 1] for i in range(len(wire))])
+    header = contract["headers"].get("x-stream-dialect")
+    found = read(dialect, [wire], header), read(dialect, [wire[i : i + 1] for i in range(len(wire))], header)
     assert found[0] == found[1] == (expected(dialect, case), case["terminal"])
 
 
@@ -94,6 +95,24 @@ def test_golden_files_are_read_back(contract: dict[str, Any], case: dict[str, An
 def test_golden_files_name_the_dialect_in_their_headers(contract: dict[str, Any], case: dict[str, Any]) -> None:
     decoder = decoder_for(header=contract["headers"].get("x-stream-dialect"), content_type=contract["content_type"])
     assert decoder.dialect == contract["dialect"]
+
+
+def test_lines_of_our_runtime_end_with_their_terminal_line() -> None:
+    decoder = decoder_for(header="ndjson", content_type="application/x-ndjson")
+    assert decoder.terminal == 'a line of type "finish"'
+    assert decoder.feed(b'{"type":"text","text":""}\n{"type":7}\n[1]\n') == [Data({"type": 7}), Data([1])]
+    assert decoder.position == 3
+    assert decoder.feed(b'{"type":"finish","reason":null}\n{"type":"text","text":"late"}\n') == [Finish(None, None)]
+    assert decoder.done
+    assert decoder.feed(b"more\n") == decoder.close() == []
+
+
+def test_a_line_of_our_runtime_that_broke_off_is_no_event() -> None:
+    decoder = decoder_for(header="ndjson", content_type="application/x-ndjson")
+    assert decoder.feed(b'{"type":"text","text":"a"}\n{"type":"te') == [Text("a")]
+    decoder.restart()
+    assert decoder.feed(b'{"type":"text","text":"b"}\n') == [Text("b")]
+    assert decoder.position == 2
 
 
 def frames(*values: object) -> bytes:

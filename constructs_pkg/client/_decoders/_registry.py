@@ -9,7 +9,7 @@ from constructs_pkg.client._exceptions import ConfigurationError
 from ._ag_ui import AgUiDecoder
 from ._anthropic_messages import AnthropicMessagesDecoder
 from ._event_stream import MAX_EVENT_BYTES
-from ._ndjson import NdjsonDecoder
+from ._ndjson import NdjsonDecoder, TypedLinesDecoder
 from ._openai_chat import OpenAIChatDecoder
 from ._openai_responses import OpenAIResponsesDecoder
 from ._plain import BytesDecoder, JsonDecoder, TextDecoder
@@ -86,6 +86,8 @@ def decoder_for(
 ) -> Decoder:
     """A new decoder for an answer.
 
+    Lines of JSON mean what our runtime means by them where the header says that they are its own; else each is a `Data`.
+
     Args:
         dialect: What the caller says it is. Default: told from the two headers.
         header: The answer's `x-stream-dialect`.
@@ -96,6 +98,8 @@ def decoder_for(
         ConfigurationError: `UNKNOWN_DIALECT` for a `dialect` that does not exist.
     """
     name = choose_dialect(dialect=dialect, header=header, content_type=content_type)
+    if name == "ndjson" and (header or "").strip().lower() == "ndjson":
+        return TypedLinesDecoder(max_event_bytes=max_event_bytes)
     return _MAKERS[name](max_event_bytes, _split(content_type)[1])
 
 
