@@ -76,6 +76,23 @@ def test_any_text_is_a_value_or_a_refusal(text: str) -> None:
         assert isinstance(whole, ValueError) or grows_into(shown, whole)
 
 
+@settings(deadline=None, max_examples=200)
+@given(st.text(alphabet='{}[]":,\\u0dD8aetrufalsn1-.+E \n', max_size=20), st.text(alphabet='"}],0 ', max_size=4))
+def test_what_was_shown_is_never_taken_back_and_what_was_refused_stays_so(text: str, end: str) -> None:
+    reader, before = PartialJson(), MISSING
+    for character in text + end:
+        reader.feed(character)
+        now = either(lambda: reader.value)
+        if isinstance(before, ValueError):
+            assert isinstance(now, ValueError)
+        elif not isinstance(now, ValueError):
+            assert grows_into(before, now), (before, now)
+        before = now
+    whole = either(reader.close)
+    if not isinstance(before, ValueError) and not isinstance(whole, ValueError):
+        assert grows_into(before, whole)
+
+
 def either(read: Any) -> Any:
     try:
         return read()
@@ -102,6 +119,8 @@ def either(read: Any) -> Any:
         ('"a\\ud83d\\ude0', "a"),
         ('"a\\ud83d\\ude00', "a😀"),
         ('"a\\ud83dx', "a\ud83dx"),
+        ('"a\\ud83d\\u0041', "a\ud83dA"),
+        ('"a\\ude00', "a\ude00"),
         ('{"a', {}),
         ('{"a":', {}),
         ('{"a":1', {}),
@@ -118,7 +137,9 @@ def test_what_is_certain_so_far(text: str | bytes, shown: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["```json", "{,", "{1", '{"a" 1', "[1 2", "1 2", "nul,", "+1", "NaN", "[01]", '"\n', '"\\x', '"\\u00zz', "{'a'", '{"a":1,"a":', "]"]
+    "text",
+    ["```json", "{,", "{1", '{"a" 1', "[1 2", "1 2", "nul,", "+1", "NaN", "[01]", '"\n', '"\\x', '"\\u00zz', "{'a'", '{"a":1,"a":', "]",
+     '{"a":1]', '{"a":1 "b"'],
 )  # fmt: skip
 def test_what_can_never_become_json_is_refused_at_once(text: str) -> None:
     with pytest.raises(ValueError, match="PARTIAL_JSON: found .*; allowed: "):

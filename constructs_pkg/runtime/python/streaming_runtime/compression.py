@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 SMALLEST = 1_024  # bytes of a whole answer: below it gzip's own bytes and the work are more than what is saved
 LEVEL = 6  # a token takes 3 to 4 microseconds at levels 1 to 6, and 5 at 9
-_GZIP_FORMAT = 31  # zlib's number for a 32 KiB window in gzip's frame
+# zlib's numbers for gzip's frame with a window of 8 KiB, and for memory to go with it: tokens shrink by a twentieth less than with the usual
+# 32 KiB, and a stream begins sooner, as there is 100 KB to be cleared and not 270.
+_GZIP_FORMAT = 16 + 13
+_MEMORY = 7
 _TEXTS = ("application/json", "application/x-ndjson", "application/javascript", "application/xml", "image/svg+xml")
 
 
@@ -30,7 +33,7 @@ class Gzip:
     def __init__(self) -> None:
         from zlib import DEFLATED, compressobj
 
-        self._deflate = compressobj(LEVEL, DEFLATED, _GZIP_FORMAT)
+        self._deflate = compressobj(LEVEL, DEFLATED, _GZIP_FORMAT, _MEMORY)
 
     def flush(self, pieces: Sequence[bytes]) -> bytes:
         """Compresses what leaves now, so that a reader gets all of it."""
