@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from constructs_pkg.client import AccessDenied, Data, HttpStatusError, StreamingClient
+from constructs_pkg.client import AccessDenied, Data, Finish, HttpStatusError, StreamingClient
 from constructs_pkg.emulator import Emulator
 from tests.stacks.conftest import session_of
 from tests.stacks.financial_answers import candles
@@ -96,9 +96,9 @@ def _record(found: dict[str, Any], shard: str, stream: str) -> dict[str, Any]:
 
 def watch(client: StreamingClient, query: str) -> list[tuple[str, dict[str, Any]]]:
     with client.stream("GET", f"/live?{query}") as stream:
-        lines = [event.value for event in stream if isinstance(event, Data)]
-    assert lines.pop() == {"type": "finish", "reason": "stop", "usage": None}
-    return [(line["type"], line["data"]) for line in lines]
+        shown = [(event.name or "data", event.value) for event in stream if isinstance(event, Data)]
+    assert stream.finish == Finish("stop")
+    return shown
 
 
 def follow(client: StreamingClient, delivered: Event) -> list[tuple[str, dict[str, Any]]]:
