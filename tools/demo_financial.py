@@ -30,7 +30,7 @@ def main() -> int:
                 for event in stream:
                     if isinstance(event, Data):
                         lines += 1
-                        show(event.name, event.value, candles)
+                        show(event.name or "data", event.value, candles)
         except StreamingClientError as error:
             print(f"\nThe stream failed: {error}", file=sys.stderr)
             return 1
