@@ -21,7 +21,7 @@ from .dialects import raw
 from .errors import InitError, StreamInterrupted
 from .events import HttpResponse
 from .handler import DIALECT_MARK, INIT_MARK, find
-from .logs import log
+from .logs import log, log_exception
 from .transport import PeerInterrupted
 
 TYPE_CHECKING = False
@@ -115,9 +115,11 @@ class _Exchange:
         self._gone = asyncio.Event()
         try:
             await self._app(self._scope, self._receive, self._send)
-        except OSError:
+        except Exception as error:
             if self._interrupted is None:
                 raise
+            if not _is_of_disconnect(error):
+                log_exception(error)  # the outcome is decided; how badly the app cleaned up belongs in the log
         finally:
             self._gone.set()
         if self._interrupted is not None:
@@ -199,10 +201,11 @@ class _Lifespan:
 
         try:
             await self._app(scope, self._asked.get, send)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - an app that takes no lifespan may say so with any exception
             if started:
-                raise
-            log("DEBUG", f"ASGI_LIFESPAN: the app takes no lifespan: {type(error).__name__}")
+                log_exception(error)  # after it said how its startup went, which is what counts
+            else:
+                log("DEBUG", f"ASGI_LIFESPAN: the app takes no lifespan: {type(error).__name__}")
         self._said.put_nowait({"type": "none"})
 
     def _stop(self) -> None:
@@ -235,6 +238,7 @@ def scope_of(request: Request, context: object, state: dict[str, Any]) -> dict[s
         from urllib.parse import unquote
 
         path = unquote(path)
+    root_path = _root_path(request)
     host = request.headers.get("host", "")
     return {
         "type": "http",
@@ -242,10 +246,10 @@ def scope_of(request: Request, context: object, state: dict[str, Any]) -> dict[s
         "http_version": "1.1",
         "method": request.method,
         "scheme": request.headers.get("x-forwarded-proto", "https"),
-        "path": path,
-        "raw_path": raw_path,
+        "path": root_path + path,
+        "raw_path": root_path.encode("utf-8", "replace") + raw_path,
         "query_string": request.query_string.encode("latin-1", "replace"),
-        "root_path": "",
+        "root_path": root_path,
         "headers": headers,
         "client": (request.source_ip, 0) if request.source_ip else None,
         "server": (host.partition(":")[0], 443) if host else None,
@@ -253,6 +257,20 @@ def scope_of(request: Request, context: object, state: dict[str, Any]) -> dict[s
         "aws.event": request.event,
         "aws.context": context,
     }
+
+
+def _root_path(request: Request) -> str:
+    """What API Gateway put in front of the path: the stage, where the API has no domain of its own. As `uvicorn --root-path` has it."""
+    whole = request.event["requestContext"].get("path") or ""
+    path = request.path
+    return str(whole[: -len(path)]) if isinstance(whole, str) and whole != path and whole.endswith(path) else ""
+
+
+def _is_of_disconnect(error: BaseException) -> bool:
+    """Whether an app's exception comes of being told that nobody reads any more, as it was or as frameworks wrap it."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_is_of_disconnect, error.exceptions))
+    return isinstance(error, OSError) or isinstance(error.__cause__ or error.__context__, OSError)
 
 
 def _response(message: Message) -> HttpResponse:

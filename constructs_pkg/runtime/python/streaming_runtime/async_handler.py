@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from .errors import StreamInterrupted
+from .interrupts import Gently
 from .logs import log_exception
 
 TYPE_CHECKING = False
@@ -28,11 +29,24 @@ def run(result: Any, push: Callable[[object], None]) -> Any:
     """
     running = loop()
     task = running.create_task(_drive(result, push))
+    asked: list[bool] = []
+
+    def ask() -> None:  # within a signal's handler, in the loop's own thread, which may be waiting
+        asked.append(True)
+        running.call_soon_threadsafe(task.cancel)
+
+    Gently.ask = ask
     try:
         return running.run_until_complete(task)
     except StreamInterrupted:
         _cancel(running, task)
         raise
+    except asyncio.CancelledError as error:
+        if not asked:
+            raise
+        raise StreamInterrupted from error
+    finally:
+        Gently.ask = None
 
 
 def loop() -> asyncio.AbstractEventLoop:

@@ -13,9 +13,21 @@ from .errors import StreamInterrupted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 SIGNAL = signal.SIGURG
+
+
+class Gently:
+    """How the handler that runs now is asked to go before anything is raised in it.
+
+    Attributes:
+        ask: Called once, by the first interrupt; the next one raises. None: the first one raises. An event loop swallows what is raised
+            in one of its callbacks, and a task that is not the handler's would take it for its own.
+    """
+
+    ask: Callable[[], object] | None = None
 
 
 class Interrupter:
@@ -39,4 +51,7 @@ class Interrupter:
 
     def _raise(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - what every signal handler is given
         if self.armed:
-            raise StreamInterrupted
+            ask, Gently.ask = Gently.ask, None
+            if ask is None:
+                raise StreamInterrupted
+            ask()
