@@ -24,7 +24,7 @@ from .assembly import CloudAssembly
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ._checks import Finding, Rule
+    from ._checks import Finding
 
 _NO_VERSION: Final = "0.0.0"
 
@@ -52,7 +52,6 @@ class StreamingChecks:
         *,
         acknowledge: Mapping[str, str] | None = None,
         enforce_defaults: bool = True,
-        more: Sequence[Rule] = (),
     ) -> None:
         """Makes the plugin.
 
@@ -61,16 +60,14 @@ class StreamingChecks:
                 reason. Default: none.
             enforce_defaults: Whether a streaming function has to keep what `StreamingDefaults` says where it stands, however it
                 was made. Default: yes.
-            more: Rules of your own, of `constructs_pkg._checks`' form. Default: none.
 
         Raises:
             ValueError: `ACKNOWLEDGEMENT_FORM` for a key of another form, `ACKNOWLEDGEMENT_CODE` for a code that there is not,
                 `ACKNOWLEDGEMENT_REASON` for an empty reason.
         """
         given = acknowledge or {}
-        self._more = tuple(more)
         self._enforce_defaults = enforce_defaults
-        self._acknowledged = Acknowledgements.parse(given, more_codes=(DEFAULTS_CODE, *(rule.code for rule in self._more)))
+        self._acknowledged = Acknowledgements.parse(given, more_codes=(DEFAULTS_CODE,))
         for key, reason in given.items():
             if not reason.strip():
                 raise ValueError(
@@ -96,14 +93,14 @@ class StreamingChecks:
     @property
     def rule_ids(self) -> list[str]:
         """All codes."""
-        return sorted({*CODES, DEFAULTS_CODE, *(rule.code for rule in self._more)})
+        return sorted({*CODES, DEFAULTS_CODE})
 
     def validate(self, context: IPolicyValidationContext) -> PolicyValidationPluginReport:
         """Called by CDK when the templates are written."""
         app = context.app_construct
         assembly = CloudAssembly.load(_root(context))
         defaults = enforced_defaults(app) if self._enforce_defaults else ()
-        report = check(assembly, acknowledged=self._acknowledged, more=(*self._more, *defaults))
+        report = check(assembly, acknowledged=self._acknowledged, more=tuple(defaults))
         # Several plugins may stand on different stages: each speaks of its own stacks, and reads the others'.
         stacks = tuple(stack.stack_construct_path for stack in context.stack_templates)
         mine = [finding for finding in report.findings if _is_within(finding.stack, stacks)]

@@ -16,7 +16,6 @@ from aws_cdk import aws_logs as logs
 
 from constructs_pkg import ProvisionedConcurrency, StreamingCode, StreamingFunction
 from constructs_pkg._checks import CODES, StreamingApp, check
-from constructs_pkg._checks._rule import Found, rule
 from constructs_pkg.assembly import CloudAssembly
 from constructs_pkg.checks import StreamingChecks
 from constructs_pkg.defaults import StreamingDefaults
@@ -27,8 +26,6 @@ from stacks.chat.stack import ChatStack
 from .conftest import FLAGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from constructs import Construct
 
 NODE = "exports.handler = awslambda.streamifyResponse(async () => {})"
@@ -207,20 +204,6 @@ def test_the_plugin_names_itself_and_its_rules() -> None:
     assert checks.name == "StreamingChecks"
     assert checks.version.count(".") == 2
     assert set(checks.rule_ids) == {*CODES, "DEFAULT_NOT_KEPT"}
-
-
-def test_a_rule_of_ones_own_is_looked_at_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("constructs_pkg._checks._rule.CODES", dict(CODES))
-
-    @rule("NO_STAGING", "a stack called staging")
-    def no_staging(app: Any) -> Iterator[Found]:
-        for function in app.functions.values():
-            yield Found(function.resource, "there is a function", "Remove it.")
-
-    app = make_app(tmp_path / "cdk.out", checks=StreamingChecks(more=[no_staging]))
-    function(Stack(app, "App"))
-    with pytest.raises(RuntimeError, match="NO_STAGING"):
-        app.synth()
 
 
 # Defaults

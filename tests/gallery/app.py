@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Final
 from aws_cdk import Validations
 
 from constructs_pkg import StreamingChecks
-from constructs_pkg._checks import Rule, StreamingApp
-from constructs_pkg._checks._rule import Found
 
 from .base import IRELAND, VIRGINIA
 from .blocks import Blocks, Watch
@@ -21,8 +19,6 @@ from .imports import Imports
 from .kinds import Kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from aws_cdk import App
 
 MEANT_SO: Final = {"DEFAULT_NOT_KEPT:Chat/Public": "its answers are one line; 512 MB are enough"}
@@ -41,13 +37,5 @@ def build(app: App) -> None:
         StreamingChecks(
             acknowledge=MEANT_SO,
             enforce_defaults=True,
-            more=[Rule("OURS_ON_ARM", "error", _runs_on_arm)],
         )
     )
-
-
-def _runs_on_arm(app: StreamingApp) -> Iterator[Found]:
-    """A rule of one's own: what an organisation wants of each streaming function of its apps."""
-    for function in app.streaming_functions:
-        if app.value(function.resource, "Architectures", default=["x86_64"]) == ["x86_64"]:
-            yield Found(function.resource, "it runs on x86_64", "Set architecture to arm64.", "Architectures")
