@@ -455,8 +455,8 @@ def test_an_interrupted_handler_cleans_up_in_its_own_task(interrupter: Interrupt
     seen: list[object] = []
 
     async def busy() -> None:
-        while True:
-            await asyncio.sleep(0)  # noqa: ASYNC110 - it is to be busy
+        while True:  # noqa: ASYNC110 - it is to be busy
+            await asyncio.sleep(0)
 
     def again() -> None:
         asyncio.get_running_loop().call_soon(again)

@@ -29,11 +29,14 @@ def run(result: Any, push: Callable[[object], None]) -> Any:
     """
     running = loop()
     task = running.create_task(_drive(result, push))
-    asked: list[bool] = []
+    asked: list[asyncio.Handle] = []
 
-    def ask() -> None:  # within a signal's handler, in the loop's own thread, which may be waiting
-        asked.append(True)
-        running.call_soon_threadsafe(task.cancel)
+    def ask() -> bool:  # within a signal's handler, in the loop's own thread, which may be waiting
+        if asked:
+            asked[0].cancel()  # it was too busy to hear it, and must not hear it while it cleans up
+            return False
+        asked.append(running.call_soon_threadsafe(task.cancel))
+        return True
 
     Gently.ask = ask
     try:

@@ -23,11 +23,11 @@ class Gently:
     """How the handler that runs now is asked to go before anything is raised in it.
 
     Attributes:
-        ask: Called once, by the first interrupt; the next one raises. None: the first one raises. An event loop swallows what is raised
-            in one of its callbacks, and a task that is not the handler's would take it for its own.
+        ask: Called by an interrupt, in the handler's thread; False has StreamInterrupted raised after all. None: it is raised at once.
+            An event loop swallows what is raised in one of its callbacks, and a task that is not the handler's would take it for its own.
     """
 
-    ask: Callable[[], object] | None = None
+    ask: Callable[[], bool] | None = None
 
 
 class Interrupter:
@@ -51,7 +51,6 @@ class Interrupter:
 
     def _raise(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - what every signal handler is given
         if self.armed:
-            ask, Gently.ask = Gently.ask, None
-            if ask is None:
+            ask = Gently.ask
+            if ask is None or not ask():
                 raise StreamInterrupted
-            ask()
