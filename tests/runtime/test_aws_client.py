@@ -215,6 +215,38 @@ def test_two_threads_use_two_connections(serve: Serve) -> None:
     assert server.connections == 2
 
 
+def test_a_thread_that_comes_too_late_for_a_kept_connection_makes_its_own(serve: Serve) -> None:
+    class Taken(list[Any]):
+        """Has one when it is asked, and none when it is taken: another thread was faster."""
+
+        def __bool__(self) -> bool:
+            return True
+
+    server = serve(ok)
+    caller = AwsClient(DYNAMODB)
+    caller._idle = Taken()
+    assert caller.call("/", {}, b"").status == 200
+    assert server.connections == 1
+
+
+def test_a_connection_that_breaks_while_it_is_written_to() -> None:
+    server = AwsServer(ok)
+    made = connection.Connection(endpoints.Endpoint(server.url))
+    server.close()
+    with pytest.raises(Unreachable, match="the connection broke"):
+        made.send(bytes(64 * 1_048_576))  # more than any buffer takes from a writer nobody reads
+    made.close()
+
+
+def test_an_answer_may_end_with_its_connection(serve: Serve) -> None:
+    def answer(exchange: Exchange) -> None:
+        exchange.send(b"HTTP/1.1 200 OK\r\n\r\nall of it")
+        exchange.hang_up()
+
+    serve(answer)
+    assert call().body == b"all of it"
+
+
 def test_before_a_snapshot_nothing_is_kept(serve: Serve) -> None:
     server = serve(ok)
     caller = AwsClient(DYNAMODB)

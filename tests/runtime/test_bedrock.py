@@ -261,7 +261,8 @@ def test_reasoning_tools_and_traces_stay_inside(fake: FakeBedrock, client: Any) 
 @pytest.mark.parametrize(("pieces", "expected"), [([], {}), (['{"at": '], '{"at": ')])
 def test_a_call_without_input_and_one_that_was_cut_off(fake: FakeBedrock, client: Any, pieces: list[str], expected: Any) -> None:
     begin = event("contentBlockStart", {"contentBlockIndex": 0, "start": {"toolUse": {"toolUseId": "t", "name": "look"}}})
-    fake.pieces = [begin, *(delta(toolUse={"input": piece}) for piece in pieces)]
+    other = event("contentBlockStart", {"contentBlockIndex": 1, "start": {"image": {"format": "png"}}})
+    fake.pieces = [other, begin, *(delta(toolUse={"input": piece}) for piece in pieces)]
     fake.pieces += [event("contentBlockStop", {"contentBlockIndex": 0}), stop("max_tokens")]
     calls = [one.value["input"] for one in ask(client) if isinstance(one, Internal) and one.kind == "tool_use"]
     assert calls == [expected]

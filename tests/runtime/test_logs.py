@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from streaming_runtime import logs
 from tests.runtime.neutral_api import Runtime, url_event
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.runtime.conftest import Start
 
 SOURCE = """
@@ -166,3 +171,38 @@ def test_context_log_without_frames_is_a_line(start: Start) -> None:
     assert runtime.invoke({}).json == {}
     runtime.await_next()
     assert "a line" in runtime.log().splitlines()
+
+
+@pytest.fixture
+def untouched() -> Iterator[None]:
+    """This process's own logging and finders, as they were."""
+    import logging
+
+    root, finders, state = logging.getLogger(), list(sys.meta_path), dict(vars(logs.state))
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:], sys.meta_path[:] = handlers, finders
+    root.setLevel(level)
+    vars(logs.state).update(state)
+
+
+def test_logging_imported_first_gets_its_handler_in_setup(untouched: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    import logging
+
+    for stream in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, stream, io.TextIOWrapper(io.BytesIO()))
+    monkeypatch.setenv("AWS_LAMBDA_LOG_LEVEL", "WARN")
+    before = len(logging.getLogger().handlers)
+    logs.setup()
+    assert len(logging.getLogger().handlers) == before + 1
+    assert logging.getLogger().level == logging.WARNING
+
+
+def test_a_logging_that_is_nowhere_is_left_to_python(untouched: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    finder = logs._WhenLoggingIsImported()
+    sys.meta_path.insert(0, finder)
+    assert finder.find_spec("json", None) is None
+    assert finder in sys.meta_path
+    monkeypatch.setattr("importlib.machinery.PathFinder.find_spec", lambda name, path: None)
+    assert finder.find_spec("logging", None) is None
+    assert finder not in sys.meta_path

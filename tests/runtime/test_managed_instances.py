@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from streaming_runtime import workers
-from tests.runtime.neutral_api import NEXT, PATIENCE, Connection, Reply, Runtime
+from tests.runtime.neutral_api import MEASURED, NEXT, PATIENCE, Connection, Reply, Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +89,10 @@ class Instance:
 
     def log(self) -> str:
         """Ends them all and returns what they wrote to the parent's output."""
-        os.killpg(self.runtime.process.pid, signal.SIGKILL)
+        if MEASURED:
+            self.runtime.process.terminate()  # and so its workers, which save what they measured
+        else:
+            os.killpg(self.runtime.process.pid, signal.SIGKILL)
         return self.runtime.exit()[1]
 
     def close(self) -> None:
@@ -300,3 +303,16 @@ def test_workers_write_lines_and_no_frames(start: Start, tmp_path: Path) -> None
     assert '"errorType":"ValueError"' in log
     with os.fdopen(reading, "rb") as frames:
         assert b"ValueError" not in frames.read()
+
+
+def test_a_parent_that_does_not_listen_holds_no_worker_up() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.set_blocking(writing, False)
+    assert workers._hear(reading) == b""
+    for _ in range(2):
+        workers._say(writing, b"s" * 60_000)
+    assert len(workers._hear(reading)) > 1
+    os.close(reading)
+    workers._say(writing, b"s")
+    os.close(writing)

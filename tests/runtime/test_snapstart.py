@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -236,6 +237,17 @@ def test_a_decorated_function_stays_what_it_is(api: FakeApi) -> None:
 
     assert snapstart.register_before_snapshot(hook) is hook
     assert snapstart.register_after_restore(hook) is hook
+
+
+def test_hooks_without_awss_library_in_this_process(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "snapshot_restore_py", None)  # importing it fails
+    monkeypatch.delitem(sys.modules, "random")
+    monkeypatch.delitem(sys.modules, "streaming_runtime.aws.client", raising=False)
+    said: list[str] = []
+    for hook in (snapstart.register_before_snapshot, snapstart.register_after_restore):
+        hook(said.append, hook.__name__)
+    assert snapstart.go_through(api) == 0  # type: ignore[arg-type]
+    assert said == ["register_before_snapshot", "register_after_restore"]
 
 
 def test_connections_and_credentials_do_not_outlive_the_snapshot(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
