@@ -14,6 +14,7 @@ from constructs import Construct
 
 from ._behind import remember_heartbeat
 from ._execution_role import acknowledge_findings, execution_role, trace
+from ._really_streams import known_to_stream
 from .defaults import StreamingDefaults, first_given
 from .limits import StreamLimits
 from .observability.alarms import StreamAlarms
@@ -179,6 +180,7 @@ class StreamingFunction(Construct):
             _warn_of_vpc(self)
         self.version = self.function.current_version
         self.alias = lambda_.Alias(self, "Alias", alias_name=_ALIAS, version=self.version)
+        known_to_stream(self.alias)
         self.concurrency = concurrency
         if concurrency is not None:
             concurrency.apply_to(self.alias)

@@ -17,6 +17,7 @@ from ._access_log import ACCESS_LOG, ERROR_BODY
 from ._behind import require_heartbeat_within, timeout_seconds
 from ._grants import reachable, with_source
 from ._own_domain import OwnDomain
+from ._really_streams import require_streaming
 from ._unbuffered import StaysUnbuffered
 from .defaults import StreamingDefaults
 from .rest_route import checked, pattern, variables
@@ -121,7 +122,8 @@ class StreamingRestApi(Construct):
             ValueError: `ROUTE_NONE`, `ROUTE_TWICE`, `INTEGRATION_TIMEOUT_OUT_OF_RANGE`, `INTEGRATION_TIMEOUT_MISMATCH`,
                 `HEARTBEAT_TOO_SLOW`, `THROTTLING_OUT_OF_RANGE`, `SCOPES_WITHOUT_COGNITO`, `CORS_ANY_ORIGIN_WITH_CREDENTIALS`,
                 `WEB_ACL_SCOPE`, `LOG_GROUP_GIVEN_TWICE`, and those of the domain (see `docs/errors.md`). At synthesis `REST_BUFFERS`
-                where a cache or compression was set on the L1 resources.
+                where a cache or compression was set on the L1 resources, and `RUNTIME_BUFFERS` where nothing taught a function of
+                Python, Java, Ruby or .NET to stream.
         """
         super().__init__(scope, id)
         self._routes = checked(routes)
@@ -193,6 +195,7 @@ class StreamingRestApi(Construct):
         self.records = own_domain.point_to(targets.ApiGatewayDomain(self.domain)) if self.domain is not None else []
         self.url = self.api.url if domain_name is None else f"https://{domain_name}/"
         self.node.add_validation(StaysUnbuffered(self.api, self.stage))
+        require_streaming(self, alias)
 
     def grant_invoke(
         self, grantee: iam.IGrantable, *, source_arn: str | None = None, source_account: str | None = None

@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from ._grants import name_of, reachable, with_source
+from ._really_streams import require_streaming
 from ._regions import WITHOUT_FUNCTION_URLS
 
 
@@ -46,7 +47,8 @@ class StreamingUrl(Construct):
 
         Raises:
             ValueError: `URL_ON_LATEST` when the alias points to $LATEST; `CORS_ANY_ORIGIN_WITH_CREDENTIALS` when any origin
-                is allowed together with credentials, which browsers refuse.
+                is allowed together with credentials, which browsers refuse. At synthesis `RUNTIME_BUFFERS` where nothing taught a
+                function of Python, Java, Ruby or .NET to stream.
         """
         super().__init__(scope, id)
         _refuse_latest(alias)
@@ -69,6 +71,7 @@ class StreamingUrl(Construct):
             # StreamingChecks finds every public URL that nobody asked for.
             cast("lambda_.CfnUrl", made.node.default_child).add_metadata("streaming-lambda:public-url", "asked for by auth_type")
         self.url = made.url
+        require_streaming(self, alias)
 
     @staticmethod
     def from_attributes(
@@ -126,13 +129,21 @@ class StreamingUrl(Construct):
             )
         principal = with_source(reachable(grantee), source_arn, source_account)
         self._require_effect(principal)
-        grant = self._grants_on.grant_invoke_url(principal)
-        if not grant.success:
+        grant, refusal = self._granted(principal)
+        if grant is None or not grant.success:
             raise ValueError(
                 f"GRANT_WITHOUT_EFFECT: neither {name_of(grantee)} nor the function could take the permission. Grant to a role, user, "
                 "account, organisation or service, on a function of this app."
-            )
+            ) from refusal
         return grant
+
+    def _granted(self, principal: iam.IGrantable) -> tuple[iam.Grant | None, RuntimeError | None]:
+        try:
+            return self._grants_on.grant_invoke_url(principal), None
+        except RuntimeError as refusal:
+            if "CannotModifyLambdaPermission" not in str(refusal):
+                raise
+            return None, refusal  # CDK says so of an imported alias, whose policy cannot be written from here
 
     def _require_effect(self, principal: iam.IGrantable) -> None:
         """Where the URL was made here, each of the two policies can be written."""

@@ -150,6 +150,17 @@ def test_a_grant_that_would_be_wrong_is_refused_by_code(
     assert permissions(stack) == []
 
 
+def test_a_grant_that_nothing_could_take_is_refused(make_stack: Callable[..., Stack]) -> None:
+    """Of another account's alias no policy can be written here, and an account has none of its own."""
+    stack = make_stack(env=Environment(account="123456789012", region="eu-west-1"))
+    theirs = lambda_.Function.from_function_arn(stack, "Theirs", "arn:aws:lambda:eu-west-1:999999999999:function:theirs")
+    version = lambda_.Version.from_version_attributes(stack, "Version", lambda_=theirs, version="7")
+    alias = lambda_.Alias.from_alias_attributes(stack, "TheirAlias", alias_name="prod", alias_version=version)
+    url = StreamingUrl(stack, "TheirUrl", alias=alias)
+    with pytest.raises(ValueError, match="^GRANT_WITHOUT_EFFECT: "):
+        url.grant_invoke_url(iam.AccountPrincipal("111111111111"))
+
+
 def test_a_grant_on_a_public_url_is_refused(make_stack: Callable[..., Stack]) -> None:
     url = make_url(make_stack(), auth_type=lambda_.FunctionUrlAuthType.NONE)
     with pytest.raises(ValueError, match="^URL_IS_PUBLIC: "):
