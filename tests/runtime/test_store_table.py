@@ -11,13 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streaming_runtime.logs import state
 from streaming_runtime.request import Request
 from streaming_runtime.settings import Settings
-from streaming_runtime.store import callers, dynamodb, ids, streams
+from streaming_runtime.store import callers, dynamodb, ids, streams, worker
 from streaming_runtime.store.errors import StoreRefused, StoreUnavailable
 from streaming_runtime.store.table import MAX_DATA_BYTES, Batch, Table, behind, event_key
-from streaming_runtime.store.worker import Worker
 from tests.runtime.dynamodb_server import KEYS, Server, environment, serving
 from tests.runtime.neutral_api import rest_event, url_event
 
@@ -370,21 +368,33 @@ def test_callers_whom_nothing_tells_apart_are_known_as_such() -> None:
 # ---- the thread
 
 
-def test_a_bug_beside_the_stream_is_logged_and_the_thread_lives_on(capfd: pytest.CaptureFixture[str]) -> None:
-    rounds = threading.Semaphore(0)
+class Rounds:
+    """A keeper whose rounds are counted."""
 
-    class Keeper:
-        def round(self) -> float:
-            rounds.release()
-            worker.release()
-            raise RuntimeError("a bug")
+    def __init__(self, error: Exception | None = None) -> None:
+        self.begun = threading.Semaphore(0)
+        self.error = error
 
-    worker = Worker(lambda: None)
+    def round(self) -> float:
+        self.begun.release()
+        if self.error is not None:
+            raise self.error
+        return float("inf")
+
+
+def test_a_bug_beside_the_stream_is_logged_and_the_thread_lives_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[BaseException] = []
+    monkeypatch.setattr(worker, "log_exception", logged.append)
+    thread = worker.Worker(lambda: None)
+    bug = RuntimeError("a bug")
     for _ in range(2):
-        worker.watch(Keeper())  # type: ignore[arg-type]
-        worker.wake()
-        assert rounds.acquire(timeout=10)
-    assert state.request_id == ""
+        keeper = Rounds(bug)
+        thread.watch(keeper)  # type: ignore[arg-type]
+        assert keeper.begun.acquire(timeout=10)
+        thread.wake()
+        assert keeper.begun.acquire(timeout=10)
+        thread.release()
+    assert logged[0] is bug
 
 
 @pytest.mark.parametrize(
