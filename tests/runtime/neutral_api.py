@@ -15,7 +15,7 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -238,8 +238,12 @@ def running(
     wrapper: bool | Path = False,
     pass_fds: tuple[int, ...] = (),
     options: tuple[str, ...] = (),
+    output: IO[bytes] | None = None,
 ) -> Iterator[Runtime]:
-    """A runtime in a process of its own, with the environment that Lambda gives it and nothing else."""
+    """A runtime in a process of its own, with the environment that Lambda gives it and nothing else.
+
+    What it writes goes to `output`, where there is one: a pipe that nobody reads holds some 64 KiB.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         env = {
             "PATH": os.environ["PATH"],
@@ -260,7 +264,7 @@ def running(
             command,
             env=env,
             cwd=task_root,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.PIPE if output is None else output,
             stderr=subprocess.STDOUT,
             pass_fds=pass_fds,
             start_new_session=True,

@@ -35,15 +35,15 @@ class Reply:
         self.bytes_sent = self.chunks_sent = 0
         self._takes = takes
 
-    def send(self, pieces: list[bytes], size: int, max_chunk: int, until: float | None = None) -> None:
+    def send(self, pieces: list[bytes], size: int, max_chunk: int, until: Any = None) -> None:
         self.begun = True
         self.sent += b"".join(pieces)
 
-    def finish(self, pieces: list[bytes], size: int, max_chunk: int, error: object = None, until: float | None = None) -> None:
+    def finish(self, pieces: list[bytes], size: int, max_chunk: int, error: object = None, until: Any = None) -> None:
         self.ended = True
         if not self._takes:
             assert until is not None
-            assert until <= monotonic() + CANCEL_PATIENCE_SECONDS
+            assert until() <= monotonic() + CANCEL_PATIENCE_SECONDS
             raise PeerInterrupted("the reply was not taken in time")
         self.send(pieces, size, max_chunk)
         self.error = error

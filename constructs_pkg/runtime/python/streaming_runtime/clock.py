@@ -10,6 +10,8 @@ from .logs import log, log_exception
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .pipeline import Pipeline
 
 IDLE_SECONDS = 0.25
@@ -21,6 +23,9 @@ _FOREVER = float("inf")
 class Clock:
     """Calls a stream's `tick` when it is due. Between streams it costs nothing.
 
+    Args:
+        last_words: What to do, in this thread, before the process ends because a stream that is over is not let go of.
+
     Waking a thread costs the waker some microseconds before every first byte, so for some seconds after a stream the thread looks for
     the next one by itself.
 
@@ -28,7 +33,8 @@ class Clock:
         wakes_at: When the thread looks next, by time.monotonic(). A stream that needs it earlier calls `wake`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, last_words: Callable[[], None]) -> None:
+        self._last_words = last_words
         self.wakes_at = 0.0
         self._asleep = False
         self._watched: Pipeline | None = None
@@ -50,6 +56,11 @@ class Clock:
         """Makes the thread look now. Only ever called by the handler's thread."""
         if self._bell.locked():
             self._bell.release()
+
+    def end(self, why: str) -> None:
+        """Ends the process, as nothing else gets a handler or the Runtime API to let go. Called by `tick`."""
+        self._last_words()
+        end_process(why)
 
     def _run(self) -> None:
         try:

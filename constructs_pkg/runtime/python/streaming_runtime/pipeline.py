@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .request import Request
     from .settings import Settings
     from .telemetry import Hook, StreamReport
-    from .transport import Reply
+    from .transport import Reply, Until
 
     Stage: TypeAlias = Callable[[Any, Any], bytes]  # the pipeline and one event
 
@@ -247,7 +247,7 @@ class Pipeline:
                 try:
                     due = self._while_streaming(now)
                 except PeerInterrupted:
-                    due = self._leave("interrupted", now)
+                    due = self._break_off()
             self._clock.wakes_at = due  # under the lock, or the handler's thread could gather a piece for which nobody comes
             return due
         finally:
@@ -255,12 +255,12 @@ class Pipeline:
 
     def _while_streaming(self, now: float) -> float:
         if now >= self._deadline.cut_off_at:
-            return self._cut_off(now)
+            return self._cut_off()
         if self._cancelled_at <= now and not self._terminal:
-            return self._stop(now)
+            return self._stop()
         pacer = self._pacer
         if pacer.due() <= now:
-            self._flush(now, self._deadline.killed_at)
+            self._flush(now, self._patience)
         elif self._reply.broken_off():
             return self._leave("interrupted", now)
         beat = self._heartbeat.due(pacer.sent_at)
@@ -268,25 +268,39 @@ class Pipeline:
             if not self._reply.begun:
                 self._open(now)
             pacer.add(self._heartbeat.frame, now)
-            self._flush(now, self._deadline.killed_at)
+            self._flush(now, self._patience)
             beat = self._heartbeat.due(pacer.sent_at)
         return min(pacer.due(), beat, self._deadline.cut_off_at, now + PEER_LOOK_SECONDS)
 
-    def _cut_off(self, now: float) -> float:
+    def _cut_off(self) -> float:
         """Ends the stream in order, before Lambda ends it without."""
-        self._end_early(HttpError(504, DEADLINE_CODE, DEADLINE_MESSAGE), "Function.DeadlineExceeded", self._deadline.killed_at)
-        return self._leave("deadline", now)
-
-    def _stop(self, now: float) -> float:
-        """Ends the stream in order, as its caller wants it."""
-        until = min(now + CANCEL_PATIENCE_SECONDS, self._deadline.killed_at)
         try:
-            self._end_early(HttpError(409, CANCELLED_CODE, CANCELLED_MESSAGE), "Function.Cancelled", until)
+            self._end_early(HttpError(504, DEADLINE_CODE, DEADLINE_MESSAGE), "Function.DeadlineExceeded", self._patience)
+        except PeerInterrupted:
+            self._reply.abort()  # there is time for a reader who reads no more to come back, but not for ever
+        return self._leave("deadline", monotonic())
+
+    def _stop(self) -> float:
+        """Ends the stream in order, as its caller wants it."""
+        try:
+            self._end_early(HttpError(409, CANCELLED_CODE, CANCELLED_MESSAGE), "Function.Cancelled", self._patience)
         except PeerInterrupted:
             self._reply.abort()  # whoever cancelled it need not read its end
-        return self._leave("cancelled", now)
+        return self._leave("cancelled", monotonic())
 
-    def _end_early(self, error: HttpError, kind: str, until: float) -> None:
+    def _break_off(self) -> float:
+        """What had to leave by itself was not taken: by a Runtime API that has gone, or by a reader whom nobody waits for any longer."""
+        now = monotonic()
+        self._reply.abort()
+        if now >= self._deadline.abort_at:
+            return self._leave("deadline", now)
+        return self._leave("cancelled" if now >= self._cancelled_at else "interrupted", now)
+
+    def _patience(self) -> float:
+        """Until when a reader may take what the clock's thread sends; asked again and again, as a cancel may come meanwhile."""
+        return min(self._deadline.abort_at, self._cancelled_at + CANCEL_PATIENCE_SECONDS)
+
+    def _end_early(self, error: HttpError, kind: str, until: Until) -> None:
         if self._reply.begun:
             self._tell(Error(error.code, error.message))
             self._reply.finish(*self._last(), self._max_chunk, None, until)
@@ -307,9 +321,7 @@ class Pipeline:
         if self._leaving is None:  # all is said; what is missing is the Runtime API's answer to it
             self._leaving = Leaving(now, max(now, self._deadline.killed_at) + PEER_LOOK_SECONDS)
         if now >= self._leaving.exit_at:
-            from .clock import end_process
-
-            end_process(f"the handler or the Runtime API did not let go of a stream that is over ({self.outcome})")
+            self._clock.end(f"the handler or the Runtime API did not let go of a stream that is over ({self.outcome})")
         if self._leaving.interrupts(now):
             self._interrupter.fire()
         return self._leaving.due()
@@ -318,7 +330,7 @@ class Pipeline:
         """The handler's thread is in here, most likely waiting for a slow reader, and only an abort can free it."""
         if self._reply.broken_off() and not self._reply.ended:
             self._reply.abort()  # whoever speaks before the end, or has gone, takes no more
-        elif now >= (self._deadline.cut_off_at + self._deadline.killed_at) / 2:
+        elif now >= self._deadline.abort_at:
             self._aborted = "deadline"
             self._reply.abort()
         elif now >= self._cancelled_at + CANCEL_PATIENCE_SECONDS:
@@ -453,9 +465,9 @@ class Pipeline:
             self._reply.send(pieces, size, self._max_chunk)
             sleep(max(0.0, min(LAST_WORDS_SECONDS, self._deadline.killed_at - monotonic())))
 
-    def _flush(self, now: float, until: float | None = None) -> None:
+    def _flush(self, now: float, until: Until | None = None) -> None:
         if now >= self._deadline.cut_off_at and until is None:
-            self._cut_off(now)
+            self._cut_off()
             raise StreamInterrupted
         pieces, size = self._pacer.take() if self._gzip is None else self._compress(self._gzip.flush)
         self._reply.send(pieces, size, self._max_chunk, until)

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from _thread import allocate_lock
 from contextvars import copy_context
 from time import monotonic
 
@@ -22,12 +23,17 @@ from .transport import PeerInterrupted, TransportError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from .dialects.base import Encoder
     from .handler import Handler
     from .invocation import Invocation
     from .settings import Settings
     from .store.streams import Streams
     from .store.visits import Visit
     from .transport import Reply, RuntimeApi
+
+    _Unwritten: TypeAlias = tuple[StreamReport, Pipeline, Reply, str, Encoder]
 
 
 _NO_EVENT = object()
@@ -47,7 +53,9 @@ class Server:
         self._api = api
         self._handler = handler
         self._settings = settings
-        self._clock = Clock()
+        self._clock = Clock(self._write_record)
+        self._unwritten: _Unwritten | None = None
+        self._pen = allocate_lock()
         self._interrupter = Interrupter()
         self._streams: Streams | None = None
         if settings.store_table and handler.dialect is not None:
@@ -79,7 +87,7 @@ class Server:
     def _serve(self, invocation: Invocation, reply: Reply) -> None:
         wall, now = time.time(), monotonic()
         try:
-            event = _decode(invocation.body.decode())
+            event = _decode(invocation.body.decode("utf-8", "surrogatepass"))
         except (ValueError, RecursionError) as error:
             logs.log_exception(error)
             event = _NO_EVENT
@@ -107,6 +115,8 @@ class Server:
             hooks.on_first_byte,
             self._handler.redaction,
         )
+        if visit is None or visit.is_own:
+            self._unwritten = report, pipeline, reply, invocation.function_arn, encoder
         self._clock.watch(pipeline)
         last_words: BaseException | None = None
         try:
@@ -122,9 +132,9 @@ class Server:
         report.ended_at = monotonic()
         try:
             # The record first: the Runtime API's word on the reply is on its way meanwhile, and changes nothing of what the stream was.
-            is_stream = reply.chunks_sent or pipeline.outcome != "completed"  # a document is none
-            if is_stream and (visit is None or visit.is_own):
-                self._report(report, pipeline, reply, invocation, encoder.name)
+            if self._unwritten is not None and (reply.chunks_sent or pipeline.outcome != "completed"):  # a document is no stream
+                self._report(report, pipeline, reply)
+            self._unwritten = None
             self._conclude(pipeline, reply)
         finally:
             if visit is not None:
@@ -162,16 +172,22 @@ class Server:
                 return error
         return None
 
-    def _report(self, report: StreamReport, pipeline: Pipeline, reply: Reply, invocation: Invocation, dialect: str) -> None:
+    def _report(self, report: StreamReport, pipeline: Pipeline, reply: Reply) -> None:
         """Says what the stream was like, now that nobody waits for it any more."""
-        report.outcome = pipeline.outcome
-        report.bytes_sent, report.chunks_sent = reply.bytes_sent, reply.chunks_sent
-        if report.first_byte_at is None and reply.chunks_sent:
-            report.first_byte_at = report.ended_at  # everything left at once, with the end
+        _complete(report, pipeline, reply)
         pipeline.tell_first_byte()
         hooks = self._handler.hooks
         tell(hooks.on_finish if report.outcome == "completed" else hooks.on_abort, report)
-        write(report, invocation.function_arn, dialect)
+        self._write_record()
+
+    def _write_record(self) -> None:
+        """Writes the record of the stream, once: at its end, or in the clock's thread when the process has to end before."""
+        with self._pen:
+            unwritten, self._unwritten = self._unwritten, None
+        if unwritten is not None:
+            report, pipeline, reply, function_arn, encoder = unwritten
+            _complete(report, pipeline, reply)
+            write(report, function_arn, encoder.name)
 
     def _conclude(self, pipeline: Pipeline, reply: Reply) -> None:
         """Hears what the Runtime API says to the reply, and leaves the connection fit for the next one."""
@@ -190,3 +206,13 @@ class Server:
             raise TransportError(f"RUNTIME_API: a reply was answered {answer.status}: {answer.body[:200]!r}")
         level = "INFO" if answer.status == 410 else "WARN"  # 410: another attempt at this invocation has taken over
         logs.log(level, f"REPLY_REFUSED: the Runtime API answered {answer.status}: {answer.body[:200]!r}")
+
+
+def _complete(report: StreamReport, pipeline: Pipeline, reply: Reply) -> None:
+    """Adds what is known at the end."""
+    report.outcome = pipeline.outcome
+    report.bytes_sent, report.chunks_sent = reply.bytes_sent, reply.chunks_sent
+    if report.ended_at is None:
+        report.ended_at = monotonic()
+    if report.first_byte_at is None and reply.chunks_sent:
+        report.first_byte_at = report.ended_at  # everything left at once, with the end

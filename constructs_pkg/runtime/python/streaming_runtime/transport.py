@@ -25,10 +25,14 @@ from .invocation import Invocation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
+
+    Until: TypeAlias = Callable[[], float]
 
 CONNECT_PATIENCE_SECONDS = 5.0
 ANSWER_PATIENCE_SECONDS = 10.0  # between two pieces of one answer; how long the first may take is the caller's to say
+LOOK_SECONDS = 0.1  # how often a send that has to wait looks whether anybody still wants it
 JOIN_BELOW_BYTES = 16_384  # below it one copy is cheaper than a vector of pieces, above it dearer
 _FIRST_BYTES = (
     16_384  # a larger buffer would be mapped and unmapped by the system for each answer, at a third of an invocation's cost
@@ -193,8 +197,8 @@ class RuntimeApi:
 class Reply:
     """The reply to one invocation: a stream, a document, or an error. Used by one thread at a time, except `abort`.
 
-    `until` is a time of time.monotonic(): a send that the peer does not take by then raises PeerInterrupted. None: it waits, and
-    only `abort` from another thread frees it.
+    `until` says a time of time.monotonic(): a send that the peer does not take by then raises PeerInterrupted. It is asked again and
+    again, so it may change. None: the send waits, and only `abort` from another thread frees it.
 
     Attributes:
         content_type: Of the stream; may be set until the first `send`.
@@ -216,7 +220,7 @@ class Reply:
         self.bytes_sent = 0
         self.chunks_sent = 0
 
-    def send(self, pieces: Sequence[bytes], size: int, max_chunk: int, until: float | None = None) -> None:
+    def send(self, pieces: Sequence[bytes], size: int, max_chunk: int, until: Until | None = None) -> None:
         """Sends `pieces`, together `size` bytes, in chunks of at most `max_chunk` bytes.
 
         Raises:
@@ -225,7 +229,7 @@ class Reply:
         self._send_chunks(pieces, size, max_chunk, b"", until)
 
     def finish(
-        self, pieces: Sequence[bytes], size: int, max_chunk: int, error: tuple[str, str] | None = None, until: float | None = None
+        self, pieces: Sequence[bytes], size: int, max_chunk: int, error: tuple[str, str] | None = None, until: Until | None = None
     ) -> None:
         """Sends the last pieces and the end; with `error`, a type and a message, the trailers that make Lambda count it."""
         trailers = {}
@@ -240,7 +244,7 @@ class Reply:
         self.begun = self.ended = True
         self._write([self._head("response", {"Content-Type": content_type}, body)], 0, None)
 
-    def fail(self, error_type: str, message: str, until: float | None = None) -> None:
+    def fail(self, error_type: str, message: str, until: Until | None = None) -> None:
         """Reports an error instead of a reply."""
         self.begun = self.ended = True
         headers = {"Content-Type": "application/json", _ERROR_TYPE: error_type}
@@ -284,7 +288,7 @@ class Reply:
         except OSError as error:
             del error  # it is closed already, which is what was asked for
 
-    def _send_chunks(self, pieces: Sequence[bytes], size: int, max_chunk: int, end: bytes, until: float | None) -> None:
+    def _send_chunks(self, pieces: Sequence[bytes], size: int, max_chunk: int, end: bytes, until: Until | None) -> None:
         head = b""
         if not self.begun:
             self.begun = True
@@ -304,7 +308,7 @@ class Reply:
             self.bytes_sent += size
             self.chunks_sent += -(-size // max_chunk)
 
-    def _write(self, parts: list[bytes | memoryview], size: int, until: float | None) -> None:
+    def _write(self, parts: list[bytes | memoryview], size: int, until: Until | None) -> None:
         """Sends `parts`, together somewhat more than `size` bytes."""
         if until is not None:
             self._write_until(b"".join(parts), until)
@@ -319,16 +323,20 @@ class Reply:
         except OSError as error:
             raise PeerInterrupted(f"the reply was broken off: {error}") from error
 
-    def _write_until(self, data: bytes, until: float) -> None:
+    def _write_until(self, data: bytes, until: Until) -> None:
         left = memoryview(data)
         try:
             while left:
-                if not _ready(self._socket, select.POLLOUT, until - monotonic()):
+                patience = until() - monotonic()
+                if _ready(self._socket, select.POLLOUT, min(patience, LOOK_SECONDS)):
+                    try:
+                        left = left[self._socket.send(left, socket.MSG_DONTWAIT) :]
+                    except BlockingIOError:
+                        continue  # less room than poll thinks worth its while; ask again
+                elif patience <= LOOK_SECONDS:
                     raise PeerInterrupted("the reply was not taken in time")
-                try:
-                    left = left[self._socket.send(left, socket.MSG_DONTWAIT) :]
-                except BlockingIOError:
-                    continue  # less room than poll thinks worth its while; ask again
+                elif self.broken_off():
+                    raise PeerInterrupted("the reply was broken off: the Runtime API spoke before its end")
         except OSError as error:
             raise PeerInterrupted(f"the reply was broken off: {error}") from error
 
