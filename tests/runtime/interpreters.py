@@ -1,6 +1,6 @@
 """The Python interpreters of this machine that the runtime promises to work on, found by running them.
 
-STREAMING_TEST_PYTHONS, a list separated as PATH is, adds further ones.
+STREAMING_TEST_PYTHONS, a list separated as PATH is, adds further ones; STREAMING_TEST_ONLY_THIS_PYTHON leaves but the tests' own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 SUPPORTED = ((3, 11), (3, 12), (3, 13), (3, 14))
+ONLY_THIS = "STREAMING_TEST_ONLY_THIS_PYTHON"
 _ASK = "import json, socket, sys; print(sys.version_info[0], sys.version_info[1], sys.implementation.name)"
 
 
@@ -20,7 +21,7 @@ _ASK = "import json, socket, sys; print(sys.version_info[0], sys.version_info[1]
 def interpreters() -> dict[str, str]:
     """Version to path; the interpreter of the tests first."""
     found = {f"{sys.version_info[0]}.{sys.version_info[1]}": sys.executable}
-    for candidate in _candidates():
+    for candidate in () if os.environ.get(ONLY_THIS) else _candidates():
         version = _version(candidate)
         if version is not None and version not in found:
             found[version] = candidate

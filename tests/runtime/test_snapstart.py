@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import snapshot_restore_py
 
 from streaming_runtime import snapstart
 from tests.runtime.neutral_api import Runtime, url_event
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from tests.runtime.conftest import Start
 
+snapshot_restore_py = pytest.importorskip("snapshot_restore_py")  # AWS's own, as it lies in /var/runtime
 RESTORE_NEXT = "/2018-06-01/runtime/restore/next"
 SNAP_START = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
 
