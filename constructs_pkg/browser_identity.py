@@ -151,16 +151,16 @@ class BrowserIdentity(Construct):
 
     @staticmethod
     def cors(*origins: str) -> lambda_.FunctionUrlCorsOptions:
-        """What `StreamingUrl(cors=...)` has to allow so that a page of `origins` can sign its requests and read the stream.
+        """What `StreamingUrl(cors=...)` has to allow so that a page of `origins` can sign its requests, read the stream, resume and cancel it.
 
         Args:
             origins: Such as `https://app.example.com`.
         """
         return lambda_.FunctionUrlCorsOptions(
             allowed_origins=list(origins),
-            allowed_methods=[lambda_.HttpMethod.GET, lambda_.HttpMethod.POST],
-            allowed_headers=[*_SIGNED_HEADERS, "accept", "last-event-id"],
-            exposed_headers=["x-stream-dialect", "x-amzn-requestid", "retry-after"],
+            allowed_methods=[lambda_.HttpMethod.GET, lambda_.HttpMethod.POST, lambda_.HttpMethod.DELETE],
+            allowed_headers=[*_SIGNED_HEADERS, "accept", "last-event-id", "x-stream-id"],
+            exposed_headers=["x-stream-dialect", "x-stream-id", "x-amzn-requestid", "retry-after"],
             max_age=Duration.hours(1),
         )
 

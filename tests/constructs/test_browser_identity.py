@@ -218,11 +218,12 @@ class TestThePage:
         make_url(stack)
         _, found = only(Template.from_stack(stack).find_resources("AWS::Lambda::Url"))
         assert found["Cors"]["AllowOrigins"] == [ORIGIN]
-        assert set(found["Cors"]["AllowMethods"]) == {"GET", "POST"}
+        assert set(found["Cors"]["AllowMethods"]) == {"GET", "POST", "DELETE"}
         assert {"authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"} <= set(
             found["Cors"]["AllowHeaders"]
         )
-        assert "x-stream-dialect" in found["Cors"]["ExposeHeaders"]
+        assert {"x-stream-dialect", "x-stream-id"} <= set(found["Cors"]["ExposeHeaders"])
+        assert {"last-event-id", "x-stream-id"} <= set(found["Cors"]["AllowHeaders"]), "to resume and to cancel"
         assert "AllowCredentials" not in found["Cors"]
 
     def test_a_url_that_no_page_can_read_is_doubted(self, stack: Stack) -> None:

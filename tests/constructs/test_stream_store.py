@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -194,3 +196,30 @@ def test_an_imported_function_is_refused(make_stack: Callable[..., Stack]) -> No
     function = lambda_.Function.from_function_name(stack, "F", "there")
     with pytest.raises(ValueError, match="^STORE_ON_IMPORTED: "):
         StreamStore(stack, "Store").attach_to(function)  # type: ignore[arg-type]
+
+
+# What the runtime reads and does: tests/runtime/test_store_table.py holds it against the same contract
+
+CONTRACT = json.loads((Path(__file__).parents[1] / "contract" / "store.json").read_text(encoding="utf-8"))
+
+
+def test_what_is_granted_is_what_the_runtime_needs(stack: Stack) -> None:
+    StreamStore(stack, "Store").attach_to(make_function(stack))
+    [statement] = statements(stack)
+    assert sorted(statement["Action"]) == CONTRACT["actions"]
+
+
+def test_what_is_set_is_what_the_runtime_reads(stack: Stack) -> None:
+    assert set(StreamStore(stack, "Store", streams_per_caller=1).environment) == set(CONTRACT["variables"])
+
+
+def test_ranges_and_defaults_are_the_runtimes(make_stack: Callable[..., Stack]) -> None:
+    retention = CONTRACT["variables"]["STREAM_STORE_RETENTION_SECONDS"]
+    streams = CONTRACT["variables"]["STREAM_STORE_STREAMS_PER_CALLER"]
+    for number, (seconds, count) in enumerate(((retention["low"], streams["low"]), (retention["high"], streams["high"]))):
+        store = StreamStore(make_stack(), f"Store{number}", retention=Duration.seconds(seconds), streams_per_caller=count)
+        assert store.environment["STREAM_STORE_RETENTION_SECONDS"] == str(seconds)
+        assert store.environment["STREAM_STORE_STREAMS_PER_CALLER"] == str(count)
+    store = StreamStore(make_stack(), "Store")
+    assert store.environment["STREAM_STORE_RETENTION_SECONDS"] == str(retention["default"])
+    assert store.streams_per_caller is streams["default"]
