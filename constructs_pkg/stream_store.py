@@ -66,8 +66,9 @@ class StreamStore(Construct):
             retention: How long after its last event a stream can be resumed; then DynamoDB deletes it, within a few days and free
                 of charge. Default: 1 hour. Allowed: 1 minute to 7 days.
             streams_per_caller: Most streams that one caller may have running at a time; a further one is answered 429 with
-                Retry-After. A caller is an IAM session or a Cognito identity, so a backend that calls for all its users is one,
-                unless the handler names the user. Default: no bound. Allowed: 1 to 1000.
+                Retry-After. A caller is whom IAM knows, so that a backend that calls for all its users is one, and so is everyone
+                behind CloudFront or signed in by Cognito, unless the handler names the user (`streaming_handler(caller=...)`).
+                Default: no bound. Allowed: 1 to 1000.
             encryption_key: Encrypts the table. Default: the one of `StreamingDefaults`, else a key that AWS owns.
             point_in_time_recovery: Whether the table can be restored to any second of the last 35 days. Default: yes.
             deletion_protection: Whether DynamoDB refuses to delete the table. Default: no; it holds what streams of the last

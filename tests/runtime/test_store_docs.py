@@ -11,7 +11,6 @@ import pytest
 from streaming_runtime import Request
 from streaming_runtime.dialects import Dialect
 from streaming_runtime.store import batches, callers, dynamodb, encoders, ids, keeper, replay, streams, table, visits
-from tests.runtime.neutral_api import url_event
 
 PAGE = (Path(__file__).parents[2] / "docs" / "constructs" / "StreamStore.md").read_text(encoding="utf-8")
 KIB, MIB = 1_024, 1_048_576
