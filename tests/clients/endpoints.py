@@ -7,14 +7,25 @@ from typing import TYPE_CHECKING
 
 from constructs_pkg.emulator import Emulator
 from tests.emulator.support import App
+from tests.runtime.test_dialects import encoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 DIALECTS = ("openai-chat", "openai-responses", "anthropic-messages", "ui-message-stream", "ag-ui")
-SCENARIOS = ("complete", "heartbeats", "error", "truncated", "throttled")
 TEXT = "Hällo, wörld"
+NOTICES_A_CLEAN_END = {
+    # client: whether it takes a stream that ends as HTTP ends one, but without its terminal event, for the error that it is
+    "openai (Python)": False,
+    "openai (Node.js)": False,
+    "anthropic (Python)": False,
+    "anthropic (Node.js)": True,
+    "ai (Vercel)": False,
+    "@ag-ui/client": False,
+    "LangChain ChatOpenAI": False,
+    "streaming-lambda-constructs": True,
+}
 
 _HANDLER = """
 import os, re, time
@@ -40,6 +51,28 @@ def handler(request, context):
 """
 
 
+_ENDED = """
+from streaming_runtime import HttpResponse
+
+WIRES = WIRES_HERE
+
+def handler(event, context):
+    dialect = event["rawPath"].split("/")[1]
+    yield HttpResponse(200, {"content-type": "text/event-stream; charset=utf-8", **HEADERS_HERE.get(dialect, {})})
+    yield WIRES[dialect].encode()
+"""
+
+
+def _ended() -> str:
+    """A handler that ends each dialect's stream as HTTP ends one, without its terminal event: what a proxy's time limit looks like."""
+    wires, headers = {}, {}
+    for dialect in DIALECTS:
+        using = encoder(dialect, {"model": "m-1", "stream": True})
+        wires[dialect] = using.text("Hällo").decode()
+        headers[dialect] = {**using.headers, "x-stream-dialect": dialect}  # as a proxy in between would leave it
+    return _ENDED.replace("WIRES_HERE", repr(wires)).replace("HEADERS_HERE", repr(headers))
+
+
 @contextmanager
 def endpoints(folder: Path) -> Iterator[Emulator]:
     """Runs them; the URL of a dialect is `urls["Test/<its name without hyphens>"]`."""
@@ -47,10 +80,13 @@ def endpoints(folder: Path) -> Iterator[Emulator]:
     for dialect in DIALECTS:
         code = _HANDLER.replace("DIALECT", repr(dialect))
         app.function(dialect.replace("-", ""), code, environment={"STREAM_HEARTBEAT_SECONDS": "1"})
+    app.function("ended", _ended())
     with Emulator(app.write(), model=None) as emulator:
         yield emulator
 
 
-def url_of(emulator: Emulator, dialect: str) -> str:
+def url_of(emulator: Emulator, dialect: str, scenario: str = "complete") -> str:
     """The endpoint that speaks `dialect`."""
+    if scenario == "ended":
+        return f"{emulator.urls['Test/ended']}{dialect}/"
     return emulator.urls[f"Test/{dialect.replace('-', '')}"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.clients.endpoints import DIALECTS, TEXT, endpoints, url_of
+from tests.clients.endpoints import DIALECTS, NOTICES_A_CLEAN_END, TEXT, endpoints, url_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, st
         }
 
         def run(client: str, scenario: str) -> dict[str, Any]:
-            command = [node, str(HERE / "node" / "read.mjs"), client, url_of(emulator, client), scenario]
+            command = [node, str(HERE / "node" / "read.mjs"), client, url_of(emulator, client, scenario), scenario]
             done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
             assert done.returncode == 0, done.stderr
             return json.loads(done.stdout.splitlines()[-1])
@@ -87,3 +87,19 @@ def test_it_notices_a_stream_that_was_cut(read, client) -> None:
     seen = read(client, "truncated")
     assert seen["text"] == "Hällo"
     assert seen["error"] is not None
+
+
+NAMES = {
+    "openai-chat": "openai (Node.js)",
+    "openai-responses": "openai (Node.js)",
+    "anthropic-messages": "anthropic (Node.js)",
+    "ui-message-stream": "ai (Vercel)",
+    "ag-ui": "@ag-ui/client",
+}
+
+
+@pytest.mark.parametrize("client", DIALECTS)
+def test_what_it_makes_of_an_end_without_the_terminal_event(read, client) -> None:
+    seen = read(client, "ended")
+    assert seen["text"] == "Hällo"
+    assert (seen["error"] is not None) is NOTICES_A_CLEAN_END[NAMES[client]], seen

@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
+from constructs_pkg.client import (
+    RetryPolicy,
+    StreamError,
+    StreamingClient,
+    StreamingClientError,
+    StreamTruncated,
+    Text,
+    Throttled,
+)
 from constructs_pkg.client.httpx2 import SigV4Auth
-from tests.clients.endpoints import TEXT, endpoints, url_of
+from tests.clients.endpoints import DIALECTS, NOTICES_A_CLEAN_END, TEXT, endpoints, url_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,21 +51,17 @@ class Seen:
         self.finish: str | None = None
 
 
-def read_openai_chat(emulator: Emulator, http: Any, prompt: str, seen: Seen) -> None:
+def read_openai_chat(url: Callable[[str], str], http: Any, prompt: str, seen: Seen) -> None:
     openai = pytest.importorskip("openai")
-    with openai.OpenAI(
-        api_key="none", base_url=url_of(emulator, "openai-chat") + "v1", http_client=http, max_retries=0
-    ) as client:
+    with openai.OpenAI(api_key="none", base_url=url("openai-chat") + "v1", http_client=http, max_retries=0) as client:
         for chunk in client.chat.completions.create(model="m-1", stream=True, messages=[{"role": "user", "content": prompt}]):
             seen.text += chunk.choices[0].delta.content or "" if chunk.choices else ""
             seen.finish = (chunk.choices[0].finish_reason if chunk.choices else None) or seen.finish
 
 
-def read_openai_responses(emulator: Emulator, http: Any, prompt: str, seen: Seen) -> None:
+def read_openai_responses(url: Callable[[str], str], http: Any, prompt: str, seen: Seen) -> None:
     openai = pytest.importorskip("openai")
-    with openai.OpenAI(
-        api_key="none", base_url=url_of(emulator, "openai-responses") + "v1", http_client=http, max_retries=0
-    ) as client:
+    with openai.OpenAI(api_key="none", base_url=url("openai-responses") + "v1", http_client=http, max_retries=0) as client:
         for event in client.responses.create(model="m-1", stream=True, input=prompt):
             if event.type == "response.output_text.delta":
                 seen.text += event.delta
@@ -66,10 +71,10 @@ def read_openai_responses(emulator: Emulator, http: Any, prompt: str, seen: Seen
                 raise RuntimeError(event.response.error.message)
 
 
-def read_anthropic(emulator: Emulator, http: Any, prompt: str, seen: Seen) -> None:
+def read_anthropic(url: Callable[[str], str], http: Any, prompt: str, seen: Seen) -> None:
     anthropic = pytest.importorskip("anthropic")
     with anthropic.Anthropic(
-        api_key="none", base_url=url_of(emulator, "anthropic-messages").rstrip("/"), http_client=http, max_retries=0
+        api_key="none", base_url=url("anthropic-messages").rstrip("/"), http_client=http, max_retries=0
     ) as client:
         message = [{"role": "user", "content": prompt}]
         with client.messages.stream(model="m-1", max_tokens=100, messages=message) as stream:
@@ -78,10 +83,10 @@ def read_anthropic(emulator: Emulator, http: Any, prompt: str, seen: Seen) -> No
             seen.finish = stream.get_final_message().stop_reason
 
 
-def read_langchain(emulator: Emulator, http: Any, prompt: str, seen: Seen) -> None:
+def read_langchain(url: Callable[[str], str], http: Any, prompt: str, seen: Seen) -> None:
     chat_models = pytest.importorskip("langchain_openai")
     model = chat_models.ChatOpenAI(
-        model="m-1", api_key="none", base_url=url_of(emulator, "openai-chat") + "v1", http_client=http, max_retries=0
+        model="m-1", api_key="none", base_url=url("openai-chat") + "v1", http_client=http, max_retries=0
     )
     for chunk in model.stream(prompt):
         seen.text += chunk.text
@@ -103,7 +108,7 @@ def read(request: pytest.FixtureRequest, emulator: Emulator, signing: Callable[[
 
     def run(scenario: str) -> Seen:
         run.seen = Seen()
-        reader(emulator, signing(), f"scenario:{scenario}", run.seen)
+        reader(lambda dialect: url_of(emulator, dialect, scenario), signing(), f"scenario:{scenario}", run.seen)
         return run.seen
 
     run.finish = CLIENTS[request.param][1]
@@ -135,6 +140,53 @@ def test_it_notices_a_stream_that_was_cut(read: Any) -> None:
         read("truncated")
     assert not isinstance(caught.value, AssertionError)
     assert read.seen.text == "Hällo"
+
+
+NAMES = {
+    "openai-chat": "openai (Python)",
+    "openai-responses": "openai (Python)",
+    "anthropic": "anthropic (Python)",
+    "langchain": "LangChain ChatOpenAI",
+}
+
+
+def test_what_it_makes_of_an_end_without_the_terminal_event(read: Any) -> None:
+    try:
+        read("ended")
+    except Exception:  # noqa: BLE001 - whichever way it has of saying so
+        noticed = True
+    else:
+        noticed = False
+    assert read.seen.text == "Hällo"
+    assert noticed is NOTICES_A_CLEAN_END[NAMES[read.client]]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    ("scenario", "raised"),
+    [
+        ("complete", None),
+        ("heartbeats", None),
+        ("error", StreamError),
+        ("truncated", StreamTruncated),
+        ("ended", StreamTruncated),
+        ("throttled", Throttled),
+    ],
+)
+def test_ours_notices_each_of_them_in_every_dialect(emulator: Emulator, dialect: str, scenario: str, raised: type | None) -> None:
+    keys = emulator.principals["admin"]
+    session = boto3.Session(keys["access_key_id"], keys["secret_access_key"], keys["session_token"], region_name=REGION)
+    found, texts = None, []
+    with StreamingClient(url_of(emulator, dialect, scenario), session=session, retry=RetryPolicy(attempts=1)) as client:
+        try:
+            with client.stream("POST", json={"stream": True, "input": f"scenario:{scenario}"}) as stream:
+                for event in stream:
+                    if isinstance(event, Text):
+                        texts.append(event.text)
+        except StreamingClientError as error:
+            found = type(error)
+    assert found is raised
+    assert "".join(texts) == (TEXT if raised is None else "" if scenario == "throttled" else "Hällo")
 
 
 def test_curl_reads_a_stream_with_its_own_signature(emulator: Emulator) -> None:

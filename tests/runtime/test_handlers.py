@@ -196,6 +196,24 @@ def test_an_undecorated_handler_that_yields_str_streams_text(start: Start) -> No
     assert reply.prelude["headers"] == {"content-type": "text/plain; charset=utf-8", "x-stream-dialect": "text"}
 
 
+@pytest.mark.parametrize(
+    ("decorator", "content_type", "named"),
+    [
+        ("", "text/event-stream", None),
+        ("", "text/plain", "text"),
+        ("@streaming_handler(dialect='ndjson')", "application/x-ndjson; charset=utf-8", "ndjson"),
+        ("@streaming_handler(dialect='text')", "text/markdown", None),
+    ],
+)
+def test_the_dialect_is_not_named_where_the_handler_gives_another_media_type(
+    start: Start, decorator: str, content_type: str, named: str | None
+) -> None:
+    source = f"def handler(request, context):\n    yield HttpResponse(200, {{'content-type': '{content_type}'}})\n    yield 'x'"
+    headers = start(f"{decorator}\n{source}").invoke(url_event()).prelude["headers"]
+    assert headers["content-type"] == content_type
+    assert headers.get("x-stream-dialect") == named
+
+
 def test_a_direct_invocation_has_no_prelude(start: Start) -> None:
     runtime = start(KINDS["generator"])
     reply = runtime.invoke({"any": "json"})

@@ -42,7 +42,7 @@ def prelude(
         response: What the handler asked for. None: 200.
         content_type: The dialect's. Empty: none of its own.
         headers: The dialect's.
-        dialect: Its name, sent as `x-stream-dialect`. Empty: not sent.
+        dialect: Its name, sent as `x-stream-dialect`. Empty: not sent; nor where the handler gives the answer another media type.
         stream_id: The stream's name, sent as `x-stream-id`. Empty: not sent.
         gzip: Whether the body is compressed, so that nobody stores it for a caller who cannot read it.
 
@@ -60,6 +60,9 @@ def prelude(
         merged["x-stream-id"] = stream_id
     metadata: dict[str, object] = {"statusCode": 200, "headers": merged}
     if response is not None:
+        own = response.headers.get("content-type")
+        if own is not None and _media_type(own) != _media_type(content_type) and "x-stream-dialect" not in response.headers:
+            merged.pop("x-stream-dialect", None)  # the handler says what it is, and it is not what the dialect writes
         merged.update(response.headers)
         metadata["statusCode"] = response.status
         if response.cookies:
@@ -76,3 +79,7 @@ def prelude(
     if reusable:
         _defaults[key] = encoded
     return encoded
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
