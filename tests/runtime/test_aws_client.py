@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import ssl
@@ -245,6 +246,14 @@ def test_an_answer_may_end_with_its_connection(serve: Serve) -> None:
 
     serve(answer)
     assert call().body == b"all of it"
+
+
+def test_a_client_that_nobody_needs_any_more_leaves_nothing_behind(serve: Serve) -> None:
+    serve(ok)
+    before = len(client._clients)
+    AwsClient(DYNAMODB)
+    gc.collect()
+    assert len(client._clients) == before
 
 
 def test_before_a_snapshot_nothing_is_kept(serve: Serve) -> None:

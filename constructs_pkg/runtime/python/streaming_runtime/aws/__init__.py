@@ -1,7 +1,7 @@
 """AWS's APIs with the standard library alone, for what the runtime itself calls: a model, a table.
 
-boto3 costs a cold start some 200 ms before its first request; this costs what TLS costs. It knows the ways in which a Lambda function gets
-its credentials and its endpoints, and says so where it is configured in another: then boto3 has to do.
+boto3 costs a cold start a multiple of it. This package knows the ways in which a Lambda function gets its credentials and its
+endpoints, and says so where the environment is configured in another (`why_not`): then boto3 has to do.
 
     client = AwsClient(DYNAMODB)
     answer = client.call("/", {"content-type": "application/x-amz-json-1.0", "x-amz-target": "DynamoDB_20120810.GetItem"}, body)

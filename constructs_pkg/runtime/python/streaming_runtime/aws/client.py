@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from _weakref import ref
 
 from streaming_runtime.http1 import request as http_request
 
@@ -128,7 +129,7 @@ class AwsClient:
         self._read_timeout = read_timeout
         self._attempts = attempts
         self._idle: list[Connection] = []
-        _clients.append(self)
+        _clients.append(ref(self, _clients.remove))
 
     def call(
         self, path: str, headers: Mapping[str, str], body: bytes, *, method: str = "POST", attempts: int | None = None
@@ -274,11 +275,13 @@ def _error_code(headers: Mapping[str, str], body: bytes) -> str:
     return code.partition(":")[0].rpartition("#")[2]
 
 
-_clients: list[AwsClient] = []
+_clients: list[ref[AwsClient]] = []
 
 
 def close_all() -> None:
     """Closes every connection that rests, and forgets fetched credentials: neither outlives a snapshot."""
-    for client in _clients:
-        client.close()
+    for made in tuple(_clients):
+        client = made()
+        if client is not None:
+            client.close()
     credentials.forget()

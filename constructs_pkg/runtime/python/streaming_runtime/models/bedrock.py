@@ -2,7 +2,7 @@
 
     yield from bedrock.converse_stream(model_id="eu.amazon.nova-lite-v1:0", messages=request.json()["messages"])
 
-boto3 is not needed: loading it and making a client costs a cold start some 200 ms more than what asks here. It is used where it is
+boto3 is not needed: loading it and making a client costs a cold start a multiple of what asks here. It is used where it is
 given, and where the environment is configured in a way that only it knows (profiles, proxies, FIPS endpoints, API keys). Call `client()`
 at the top of the handler's module, so that what loading costs is paid at init, where Lambda lends a whole processor.
 
