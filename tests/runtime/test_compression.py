@@ -337,8 +337,9 @@ def test_the_record_counts_the_bytes_that_were_sent(start: Start) -> None:
     assert record["BytesStreamed"] == len(reply.raw) < 2_000
 
 
-def test_zlib_is_loaded_for_the_first_caller_who_asks_and_not_before(start: Start) -> None:
-    runtime = start(SSE + "    yield Text(str('zlib' in sys.modules))\n    yield Text(str('zlib' in sys.modules))")
+def test_compression_is_loaded_for_the_first_caller_who_asks_and_not_before(start: Start) -> None:
+    asks = "yield Text(str('streaming_runtime.compression' in sys.modules))"
+    runtime = start(f"{SSE}    {asks}\n    {asks}")
     assert b"True" not in plain(runtime.invoke(url_event()))
     assert b'"True"' in plain(runtime.invoke(url_event(headers=ASKS)))
 

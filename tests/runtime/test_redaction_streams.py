@@ -15,7 +15,7 @@ from streaming_runtime.dialects import redacted
 from streaming_runtime.dialects.redacted import MOST_WAITING
 from streaming_runtime.errors import InitError
 from streaming_runtime.handler import load
-from streaming_runtime.redaction import Redaction
+from streaming_runtime.redaction import SLICE, Redaction
 from streaming_runtime.request import Request
 from tests.runtime.neutral_api import url_event
 from tests.runtime.test_dialects import DOCUMENTS, encoder
@@ -130,6 +130,14 @@ def test_what_is_held_leaves_before_the_last_word_and_errors_are_redacted() -> N
     wire = using.text("ask bo") + using.flush() + using.error(Error("code", f"No {SECRET} here."))
     assert events(wire) == ["ask ", "bo", ("error", {"code": "code", "message": "No [EMAIL] here."})]
     assert json.loads(using.error_body(400, "c", f"Not {SECRET}.", None))["error"]["message"] == "Not [EMAIL]."
+
+
+def test_a_long_text_is_looked_at_slice_by_slice_and_as_one() -> None:
+    text = f"{'x ' * (SLICE // 2 - 4)}{SECRET} {'y ' * SLICE}"
+    cleared = text.replace(SECRET, "[EMAIL]")
+    assert EMAIL.redact(text) == cleared
+    using = encoding()
+    assert "".join(events(using.text(text) + using.flush())) == cleared
 
 
 def test_it_looks_like_the_dialect_behind_it() -> None:

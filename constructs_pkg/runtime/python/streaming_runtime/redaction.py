@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from .automaton import State
 
+SLICE = 65_536  # characters that are looked at in one go: what is known of each takes more memory than the text
+
 
 class Redaction:
     """What is taken out, made ready once for all streams.
@@ -44,8 +46,11 @@ class Redaction:
     def redact(self, text: str) -> str:
         """A whole text."""
         stream = Redactor(self)
-        stream.add(text)
-        return stream.take(ended=True)
+        out = []
+        for begin in range(0, len(text), SLICE):
+            stream.add(text[begin : begin + SLICE])
+            out.append(stream.take())
+        return "".join((*out, stream.take(ended=True)))
 
     def redact_body(self, body: bytes, content_type: str) -> bytes:
         """A whole answer: JSON as `redact_value` has it, other text as one text. What is neither is left alone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from streaming_runtime.dialects import base
 from streaming_runtime.events import Data, Error
+from streaming_runtime.redaction import SLICE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Encoder(base.Encoder):
 
     def text(self, text: str) -> bytes:
         """Writes what of the text may leave."""
+        if len(text) > SLICE:
+            return b"".join(self.text(text[begin : begin + SLICE]) for begin in range(0, len(text), SLICE))
         self._stream.add(text)
         return self._released(ended=False)
 
