@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from ._rule import Found, rule
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from constructs_pkg.assembly import Resource
 
     from .model import Alias, StreamingApp
+
+_SNAPSTART_RUNTIME: Final = re.compile(r"java(1[1-9]|[2-9]\d)|python3\.(1[2-9]|[2-9]\d)|dotnet([8-9]|\d\d)")
+"""Java from 11, Python from 3.12, .NET from 8 on."""
+_SNAPSTART_STORAGE_MB: Final = 512
 
 
 @rule("PC_ABOVE_RESERVED", "more provisioned concurrency than the function's reserved concurrency")
@@ -56,6 +61,24 @@ def with_snapstart(app: StreamingApp) -> Iterator[Found]:
             )
 
 
+@rule("SNAPSTART_UNAVAILABLE", "SnapStart on a function for which Lambda does not offer it")
+def snapstart_unavailable(app: StreamingApp) -> Iterator[Found]:
+    """Neither on other runtimes nor with what a picture of an environment cannot hold.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html.
+    """
+    for function in app.functions.values():
+        resource = function.resource
+        if app.value(resource, "SnapStart", "ApplyOn") == "PublishedVersions":
+            for location, why in _against_snapstart(app, resource):
+                yield Found(
+                    resource,
+                    f"SnapStart is on, and Lambda does not offer it {why}: the deployment fails",
+                    "Remove SnapStart, or what speaks against it; provisioned concurrency shortens cold starts of every function.",
+                    location,
+                )
+
+
 @rule("PC_STATIC_WITH_AUTOSCALING", "a static provisioned concurrency on an alias that autoscaling changes")
 def static_with_autoscaling(app: StreamingApp) -> Iterator[Found]:
     """Every deployment would set the static value again, over what the load asked for."""
@@ -97,6 +120,19 @@ def from_zero(app: StreamingApp) -> Iterator[Found]:
                 "Set MinCapacity to at least 1.",
                 "MinCapacity",
             )
+
+
+def _against_snapstart(app: StreamingApp, resource: Resource) -> Iterator[tuple[str, str]]:
+    runtime = app.value(resource, "Runtime", default="")
+    if app.value(resource, "PackageType", default="Zip") == "Image":
+        yield "PackageType", "for container images"
+    elif runtime and not _SNAPSTART_RUNTIME.match(str(runtime)):
+        yield "Runtime", f"on {runtime}"
+    if app.value(resource, "FileSystemConfigs"):
+        yield "FileSystemConfigs", "with a file system of Amazon EFS"
+    storage = app.number(resource, "EphemeralStorage", "Size")
+    if storage is not None and storage > _SNAPSTART_STORAGE_MB:
+        yield "EphemeralStorage.Size", f"with more than {_SNAPSTART_STORAGE_MB} MB of ephemeral storage ({storage:g} MB)"
 
 
 def _most(app: StreamingApp, alias: Alias) -> float:

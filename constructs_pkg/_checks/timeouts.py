@@ -166,6 +166,19 @@ def timeout_left_at_default(app: StreamingApp) -> Iterator[Found]:
             )
 
 
+@rule("MEMORY_LEFT_AT_DEFAULT", "a streaming function that was left at Lambda's memory of 128 MB", severity="warning")
+def memory_left_at_default(app: StreamingApp) -> Iterator[Found]:
+    """CPU comes with memory (1769 MB are one core): at 128 MB a runtime that starts takes seconds, and each token its time."""
+    for function in app.streaming_functions:
+        if "MemorySize" not in function.resource.raw:
+            yield Found(
+                function.resource,
+                "no memory size is set, so it has Lambda's smallest, 128 MB, and a fourteenth of a core",
+                "Set a memory size, such as 1024; 128 where that was meant.",
+                "MemorySize",
+            )
+
+
 def _fronts(app: StreamingApp) -> Iterator[tuple[Resource, str, float, str, Endpoint]]:
     """Whatever ends a silent stream: (resource, property, longest silence in seconds, its name, the endpoint behind it)."""
     for origin in app.origins:

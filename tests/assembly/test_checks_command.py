@@ -165,6 +165,7 @@ def typescript_app(directory: Path, **url: Any) -> Path:
             "Role": {"Fn::GetAtt": ["ChatServiceRole1A2B3C4D", "Arn"]},
             "Runtime": "nodejs22.x",
             "Timeout": 60,
+            "MemorySize": 256,
         },
         "DependsOn": ["ChatServiceRole1A2B3C4D"],
         "Metadata": {

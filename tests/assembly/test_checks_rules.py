@@ -71,6 +71,18 @@ def permission(app: Template, **properties: Any) -> Template:
     return more(app, "AWS::Lambda::Permission", **given)
 
 
+SNAPSHOTS = {"ApplyOn": "PublishedVersions"}
+
+
+def cold(app: Template) -> Template:
+    return put(app, "Alias.ProvisionedConcurrencyConfig", None)
+
+
+def snapshots(**properties: Any) -> Template:
+    app = changed(cold(good()), {f"Function.{name}": value for name, value in properties.items()})
+    return put(app, "Function.SnapStart", SNAPSHOTS)
+
+
 def other_alias(app: Template) -> Template:
     version = {"Fn::GetAtt": ["Version", "Version"]}
     return more(app, "AWS::Lambda::Alias", Name="other", FunctionName={"Ref": "Function"}, FunctionVersion=version)
@@ -198,6 +210,7 @@ BROKEN: list[tuple[str, Template, list[tuple[str, str]]]] = [
         [("DEADLINE_MARGIN_TOO_LONG", "Function")],
     ),
     ("no timeout set", put(node(), "Function.Timeout", None), [("TIMEOUT_LEFT_AT_DEFAULT", "Function")]),
+    ("no memory set", put(node(), "Function.MemorySize", None), [("MEMORY_LEFT_AT_DEFAULT", "Function")]),
     # REST
     ("a compressed API", put(good(), "Api.MinimumCompressionSize", 0), [("REST_BUFFERS", "Api")]),
     ("a cache", put(good(), "Stage.CacheClusterEnabled", True), [("REST_BUFFERS", "Stage")]),
@@ -206,7 +219,17 @@ BROKEN: list[tuple[str, Template, list[tuple[str, str]]]] = [
     ("static above reserved", put(good(), "Function.ReservedConcurrentExecutions", 1), [("PC_ABOVE_RESERVED", "Function")]),
     ("scaled above reserved", put(scaled(), "Target.MaxCapacity", 11), [("PC_ABOVE_RESERVED", "Function")]),
     ("weights", weighted(good()), [("PC_WITH_WEIGHTS", "Alias")]),
-    ("SnapStart", put(good(), "Function.SnapStart", {"ApplyOn": "PublishedVersions"}), [("PC_WITH_SNAPSTART", "Function")]),
+    ("SnapStart", put(good(), "Function.SnapStart", SNAPSHOTS), [("PC_WITH_SNAPSTART", "Function")]),
+    ("SnapStart on Node.js", put(node(), "Function.SnapStart", SNAPSHOTS), [("SNAPSTART_UNAVAILABLE", "Function")]),
+    ("SnapStart on an old Python", snapshots(Runtime="python3.11"), [("SNAPSTART_UNAVAILABLE", "Function")]),
+    (
+        "SnapStart with EFS",
+        snapshots(FileSystemConfigs=[{"Arn": "a", "LocalMountPath": "/mnt/a"}]),
+        [("SNAPSTART_UNAVAILABLE", "Function")],
+    ),
+    ("SnapStart with a large /tmp", snapshots(EphemeralStorage={"Size": 513}), [("SNAPSTART_UNAVAILABLE", "Function")]),
+    ("SnapStart of an image", snapshots(PackageType="Image", Runtime=None), [("SNAPSTART_UNAVAILABLE", "Function")]),
+    ("SnapStart with /tmp as it is", snapshots(EphemeralStorage={"Size": 512}), []),
     (
         "static and scaled",
         put(scaled(), "Alias.ProvisionedConcurrencyConfig", {"ProvisionedConcurrentExecutions": 5}),

@@ -48,7 +48,7 @@ def app(tmp_path: Path) -> App:
 
 
 def function(scope: Construct, code: str = NODE, **properties: Any) -> lambda_.Function:
-    given = {"runtime": lambda_.Runtime.NODEJS_24_X, "timeout": Duration.seconds(60), **properties}
+    given = {"runtime": lambda_.Runtime.NODEJS_24_X, "timeout": Duration.seconds(60), "memory_size": 256, **properties}
     return lambda_.Function(scope, "Plain", code=lambda_.Code.from_inline(code), handler="index.handler", **given)
 
 
