@@ -127,3 +127,34 @@ def test_names_met_are_remembered_within_bounds() -> None:
     names = b"".join(b"X-%d: 1\r\n" % number for number in range(500))
     assert len(read([b"HTTP/1.1 204 No Content\r\n" + names + b"\r\n"]).headers) == 500
     assert len(http1._keys) <= http1._MOST_KEYS
+
+
+def test_a_body_without_a_length_is_bounded_too() -> None:
+    reader = AnswerReader()
+    reader.feed(b"HTTP/1.1 200 OK\r\n\r\n")
+    with pytest.raises(ProtocolError, match="a body of more than"):
+        reader.feed(bytes(MAX_BODY_BYTES + 1))
+
+
+def test_trailers_are_bounded_and_their_end_is_waited_for() -> None:
+    reader = AnswerReader()
+    assert reader.feed(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n") is None
+    with pytest.raises(ProtocolError, match="no end of the trailers"):
+        reader.feed(b"a: b\r\n" * (MAX_HEAD_BYTES // 6 + 1))
+
+
+def test_an_encoding_other_than_chunked_is_refused() -> None:
+    with pytest.raises(ProtocolError, match="transfer encoding 'gzip'"):
+        AnswerReader().feed(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n")
+
+
+def test_two_lengths_are_refused() -> None:
+    with pytest.raises(ProtocolError, match="two different content lengths"):
+        AnswerReader().feed(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\ncontent-length: 2\r\n\r\n")
+
+
+def test_status_lines_met_are_remembered_within_bounds() -> None:
+    for number in range(200, 500):
+        assert read([b"HTTP/1.1 %d a\r\nContent-Length: 0\r\n\r\n" % number]).status == number
+    assert read([b"HTTP/1.1 200 " + b"a" * 100 + b"\r\nContent-Length: 0\r\n\r\n"]).status == 200
+    assert len(http1._starts) <= http1._MOST_KEYS
