@@ -187,7 +187,6 @@ def test_a_stream_is_its_callers_alone(fleet: Fleet) -> None:
         runtime.invoke(ask(last_event_id=f"{stream}:0", who=None)),
         runtime.invoke(ask(last_event_id=f"{'A' * 24}:0")),
         runtime.invoke(ask(last_event_id="whatever")),
-        runtime.invoke(ask(last_event_id="")),
         runtime.invoke(ask("DELETE", x_stream_id=stream, who=BOB)),
         runtime.invoke(ask("DELETE", x_stream_id="A" * 24)),
         runtime.invoke(ask("DELETE", x_stream_id="../META")),
@@ -392,7 +391,7 @@ def test_a_handler_that_swallows_its_closing_costs_the_process_and_not_the_calle
     assert b'"code":"cancelled"' in rest.body, "the table has its end although the process had to go"
 
 
-def test_a_cancel_frees_a_handler_that_waits_for_a_reader_who_reads_no_more(fleet: Fleet) -> None:
+def test_a_cancel_frees_a_handler_that_waits_for_a_reader_who_reads_no_more(fleet: Fleet, server: Server, table: str) -> None:
     source = """
         from streaming_runtime import *
         @streaming_handler(dialect="sse", resumable=False)
@@ -414,6 +413,8 @@ def test_a_cancel_frees_a_handler_that_waits_for_a_reader_who_reads_no_more(flee
     producer.await_next()
     assert unread is not None
     unread.socket.close()
+    [found] = server.items(table)
+    assert found["status"] == {"S": "truncated"}, "its last word was never said"
     assert producer.log().count("CLEANED UP") == 1
 
 
@@ -564,8 +565,10 @@ def test_behind_api_gateway_it_is_the_same(fleet: Fleet) -> None:
     assert runtime.invoke(rest_event("DELETE", headers={"X-Stream-Id": stream_id(whole)}, **who)).status == 204
 
 
-def test_a_delete_without_a_streams_name_is_the_handlers(fleet: Fleet) -> None:
-    assert fleet().invoke(ask("DELETE")).status == 200
+def test_a_delete_without_a_streams_name_and_an_empty_id_are_the_handlers(fleet: Fleet) -> None:
+    runtime = fleet()
+    assert b"three" in runtime.invoke(ask("DELETE")).body
+    assert b"three" in runtime.invoke(ask(last_event_id="")).body, "as an EventSource without one would not send it at all"
 
 
 # ---- how else a stream may end
@@ -735,3 +738,24 @@ def test_a_names_giver_that_hangs_is_cut_off_like_a_handler(fleet: Fleet, server
     assert b'"code":"deadline_exceeded"' in whole.body
     runtime.await_next()
     assert server.items(table) == []
+
+
+def test_nothing_is_left_behind_by_streams_that_were_kept_cancelled_or_refused(fleet: Fleet) -> None:
+    from pathlib import Path
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("counts descriptors in /proc, which only Linux has")
+    runtime, other = fleet(STREAM_STORE_STREAMS_PER_CALLER="2"), fleet()
+    process = Path("/proc") / str(runtime.process.pid)
+    counts = []
+    for number in range(12):
+        runtime.deliver(ask(path="/endless" if number % 3 == 0 else "/"), timeout=60)
+        reply = runtime.head()
+        if number % 3 == 0:
+            read_until(runtime, reply, b"more")
+            assert other.invoke(ask("DELETE", x_stream_id=stream_id(reply))).status == 202
+        runtime.rest(reply)
+        runtime.invoke(ask(last_event_id=f"{stream_id(reply)}:1"))
+        counts.append((len(list((process / "fd").iterdir())), len(list((process / "task").iterdir()))))
+    assert len(set(counts[3:])) == 1, counts
+    assert counts[-1][1] == 3, "the handler's thread, the clock's, and the one beside the stream"

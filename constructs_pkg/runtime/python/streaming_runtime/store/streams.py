@@ -70,7 +70,7 @@ class Streams:
             if cancelled is not None:
                 return Cancellation(encoder, self._table, owner, str(cancelled))
             seen = headers.get("last-event-id", custom.get(CUSTOM_RESUME))
-            if seen is not None:
+            if seen:  # empty is none: https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header
                 streaming = dialect.encoder(Request(_STREAMED, request.id, request.received_at))
                 return Resumption(request, streaming, self._table, owner, str(seen))
         named = bool(encoder.name)  # a whole answer has none, and is not known before it is over

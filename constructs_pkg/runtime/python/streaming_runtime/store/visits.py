@@ -31,7 +31,8 @@ CLOSING_SECONDS = 2.0  # how long the environment stays awake for the table once
 RETRY_AFTER_SECONDS = 2
 # A stream's item is written beside its first byte: whoever comes back within some milliseconds would find none.
 LOOKS_AGAIN_SECONDS = (0.2, 0.4)
-_STATUS_OF = {"interrupted": "truncated"}
+# Where the dialect's last word was said, the encoder has told how the stream ended. Where it was not, these ends cut it off.
+_CUT_OFF = ("interrupted", "deadline", "cancelled")
 
 
 class Visit:
@@ -100,7 +101,7 @@ class OwnStream(Visit):
         """Waits until the table has the end of it, for a short time."""
         if self._keeper is not None:
             left = self._subject.over_at - time.time()
-            if not self._keeper.close(_STATUS_OF.get(outcome, outcome), min(CLOSING_SECONDS, left)):
+            if not self._keeper.close("truncated" if outcome in _CUT_OFF else outcome, min(CLOSING_SECONDS, left)):
                 log("WARN", "STORE_UNFINISHED: the table did not take the stream's end in time; it cannot be resumed")
             self._worker.release()
 
