@@ -58,7 +58,7 @@ def trace(function: lambda_.Function) -> None:
     resource.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")
 
 
-def acknowledge_findings(function: lambda_.Function) -> None:
+def acknowledge_findings(function: lambda_.Function, *, snap_start: bool) -> None:
     """What checkers say of every function, and what is no finding of a function that streams from a published version."""
     Validations.of(function).acknowledge(
         Acknowledgment(
@@ -66,5 +66,5 @@ def acknowledge_findings(function: lambda_.Function) -> None:
             reason="The function is called through its URL and waited for; a dead letter queue serves asynchronous calls alone",
         )
     )
-    # CDK gives this warning with every SnapStart, and asks to pass over it where versions are published.
-    Annotations.of(function).acknowledge_warning("@aws-cdk/aws-lambda:snapStartRequirePublish")
+    if snap_start:  # CDK warns with every SnapStart, and asks to pass over it where versions are published
+        Annotations.of(function).acknowledge_warning("@aws-cdk/aws-lambda:snapStartRequirePublish")

@@ -174,7 +174,7 @@ class StreamingFunction(Construct):
             current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
         )
         trace(self.function)
-        acknowledge_findings(self.function)
+        acknowledge_findings(self.function, snap_start=snap_start)
         self._teach_to_stream(bound, stream_store)
         if vpc is not None:
             _warn_of_vpc(self)
