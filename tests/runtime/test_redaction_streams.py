@@ -140,6 +140,13 @@ def test_a_long_text_is_looked_at_slice_by_slice_and_as_one() -> None:
     assert "".join(events(using.text(text) + using.flush())) == cleared
 
 
+def test_a_stream_that_goes_on_goes_on_in_the_dialect_behind_it() -> None:
+    using = encoding("ui-message-stream")
+    using.go_on()
+    assert using.error(Error("code", "m")) == b'data: {"type":"error","errorText":"m"}\n\ndata: [DONE]\n\n'
+    assert b'"start"' not in using.data(Data(1))
+
+
 def test_it_looks_like_the_dialect_behind_it() -> None:
     for dialect in TEXT_DIALECTS:
         inner, using = encoder(dialect, ASKED), encoding(dialect)

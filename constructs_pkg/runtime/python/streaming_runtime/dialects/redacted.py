@@ -39,6 +39,10 @@ class Encoder(base.Encoder):
         self._stream = redaction.stream()
         self._waiting: list[tuple[int, Data]] = []  # and how much text was there before it
 
+    def go_on(self) -> None:
+        """Leaves out what the reader has."""
+        self._inner.go_on()
+
     def start(self, event: Start) -> bytes:
         """Takes the answer's names."""
         return self._inner.start(event)
