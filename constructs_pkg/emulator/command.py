@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from constructs_pkg.assembly import AssemblyError
+from constructs_pkg.emulator import limits
 from constructs_pkg.emulator.app_command import AppFailed, read_cdk_json, synthesize
 from constructs_pkg.emulator.concurrency import ACCOUNT_CONCURRENCY
 from constructs_pkg.emulator.console import describe, log_line
@@ -53,7 +54,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--model",
         default="auto",
         metavar="MODEL",
-        help="who answers in place of Bedrock: smollm2, echo, or echo:20 for 20 tokens a second "
+        help="who answers in place of Bedrock: smollm2, echo, echo:20 for 20 tokens a second, or the URL of a server that speaks "
+        "OpenAI's API, such as http://127.0.0.1:11434/v1?model=llama3.2 "
         "(default: smollm2 where the app uses Bedrock and the model is installed)",
     )
     parser.add_argument(
@@ -84,6 +86,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="concurrent executions of the whole account (default: 1000)",
     )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="KIND[:VALUE][@FUNCTION]",
+        help="what goes wrong on purpose, such as kill:100 or throttle:3@Chat/Function; kinds: kill, stall, slow-reader, reset, throttle, "
+        "cold-start, clock-skew, model-throttle, model-error, model-stall (default: nothing)",
+    )
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="read the assembly again when it changes; streams in flight go on (not with --app: write to a folder, and watch that)",
+    )
+    parser.add_argument(
+        "--bandwidth",
+        choices=("unlimited", "aws"),
+        default="unlimited",
+        help="how fast a stream may be; aws: the first 6 MiB as fast as it can, then 2 MiB a second (default: unlimited)",
+    )
     parser.add_argument("--json", action="store_true", help="print one line of JSON once everything is ready")
 
 
@@ -93,6 +114,12 @@ def run(args: argparse.Namespace) -> int:
         try:
             with _ending_by_signal():
                 assembly, made = _find_assembly(args, stack)
+            if made and args.watch:
+                return _say(
+                    "NOTHING_TO_WATCH: an app that is synthesized for this run alone does not change; synthesize to cdk.out, "
+                    "and watch that: --assembly cdk.out --watch",
+                    USAGE,
+                )
             emulator = Emulator(
                 assembly,
                 model=args.model,
@@ -101,7 +128,10 @@ def run(args: argparse.Namespace) -> int:
                 endpoints=dict(args.endpoint_url),
                 mounts={"auto": None, "on": True, "off": False}[args.mounts],
                 freeze=not args.no_freeze,
+                bandwidth=limits.AWS if args.bandwidth == "aws" else None,
+                watch=args.watch,
                 account_concurrency=args.account_concurrency,
+                faults=args.fault,
                 disposable=[assembly] if made else [],
                 log=log_line,
             )

@@ -26,6 +26,9 @@ longer than that; here a caller could be back first, and would see a cold start,
 """
 
 
+RETIRING_SECONDS = 1.0
+"""How long, at most, between two looks at what is left of a function that another has taken the place of."""
+
 REPLACEMENT_SECONDS = 0.25
 """Pause before a provisioned environment that died is made anew, so that one which always dies does not keep the machine busy."""
 
@@ -222,6 +225,21 @@ class FunctionConcurrency:
 
     def _pool(self, version: str) -> list[Environment]:
         return self._environments.setdefault(version, [])
+
+    async def retire(self) -> None:
+        """Ends idle environments at once, the others when they have answered; returns when none is left."""
+        self._closed = True
+        while environments := list(self.environments()):
+            for environment in environments:
+                if environment not in self._charged and environment.state is not State.INIT:
+                    await environment.close()
+                    self._forget_everywhere(environment)
+            if any(True for _ in self.environments()):
+                await self._wait_for_change(RETIRING_SECONDS)
+
+    def _forget_everywhere(self, environment: Environment) -> None:
+        for version in list(self._environments):
+            self._forget(version, environment)
 
     async def close(self) -> None:
         """Ends every environment."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from constructs_pkg.emulator.functions import Function
+    from constructs_pkg.emulator.limits import Bandwidth
     from constructs_pkg.emulator.runtimes import Launch
 
 INIT_SECONDS = 10.0
@@ -65,6 +66,8 @@ class Plan:
     Attributes:
         mounted: Whether Lambda's paths are real there, in a file system of its own.
         freezes: Whether an idle environment is stopped.
+        bandwidth: How fast a stream may be; None for as fast as it can.
+        init_delay: Asked at each init: how many seconds it takes longer.
     """
 
     function: Function
@@ -76,6 +79,8 @@ class Plan:
     init_seconds: float = INIT_SECONDS
     mounted: bool = False
     freezes: bool = True
+    bandwidth: Bandwidth | None = None
+    init_delay: Callable[[], float] = lambda: 0.0
 
 
 class Environment:
@@ -109,7 +114,7 @@ class Environment:
         self._version = version
         self._log = log
         self._on_change = on_change
-        self._api = RuntimeApi(self, on_error=log)
+        self._api = RuntimeApi(self, on_error=log, bandwidth=plan.bandwidth)
         self._ready: asyncio.Future[None] | None = None
         self._init_error: FunctionError | None = None
         self._timeout: asyncio.TimerHandle | None = None
@@ -164,6 +169,9 @@ class Environment:
 
     async def _begin(self) -> None:
         self._ready = asyncio.get_running_loop().create_future()
+        delay = self._plan.init_delay()
+        if delay:
+            await asyncio.sleep(delay)
         await self._spawn()
         await self._ready
 
@@ -175,7 +183,7 @@ class Environment:
             self._abandoned.add(process)
             process.kill()
         await self._api.close()
-        self._api = RuntimeApi(self, on_error=self._log)
+        self._api = RuntimeApi(self, on_error=self._log, bandwidth=self._plan.bandwidth)
         if self._folder is not None:
             self._supervisor.remove(self._folder)
             self._folder = None
@@ -241,6 +249,7 @@ class Environment:
         timeout = self._plan.function.timeout_seconds
         self.state = State.BUSY
         self.invocation = invocation
+        invocation.on_kill = lambda: self._kill(invocation)
         invocation.started_at = time.monotonic()
         invocation.deadline_ms = int((time.time() + timeout) * 1000)
         self._timeout = loop.call_later(timeout, self._on_timeout, invocation)
@@ -290,6 +299,8 @@ class Environment:
 
     def on_response_over(self, invocation: Invocation) -> None:
         """The runtime has answered. It may still have work before its next /next."""
+        if self.invocation is not invocation:
+            return
         if self._timeout is not None:
             self._timeout.cancel()
             self._timeout = None
@@ -323,6 +334,12 @@ class Environment:
         request_id = self.invocation.request_id if self.invocation is not None else ""
         if self.state is not State.DEAD:
             message = f"RequestId: {request_id} Error: {process.describe_exit()}"
+            self._log(message)
+            self._die(FunctionError.of_platform("Runtime.ExitError", message))
+
+    def _kill(self, invocation: Invocation) -> None:
+        if self.invocation is invocation:
+            message = f"RequestId: {invocation.request_id} Error: Runtime exited with error: signal: killed"
             self._log(message)
             self._die(FunctionError.of_platform("Runtime.ExitError", message))
 

@@ -58,6 +58,10 @@ class FunctionUrlFront:
         """Stops listening."""
         await self._server.close()
 
+    async def retire(self) -> None:
+        """Takes no more connections, and closes when the last stream has ended."""
+        await self._server.drain()
+
     async def _answer(self, exchange: Exchange) -> None:
         request, url, service, gate = exchange.request, self.url, self.service, self.gate
         request_id = str(uuid4())
@@ -80,7 +84,9 @@ class FunctionUrlFront:
             exchange.respond(refused.status, [*refused.headers, ("x-amzn-RequestId", request_id), *cors], refused.body)
             return
         sink = UrlSink(exchange, invoke_mode=url.invoke_mode, extra_headers=cors, warn=self._log)
-        invocation = Invocation(payload=b"", invoked_arn=service.invoked_arn(url.qualifier), sink=sink, request_id=request_id)
+        invocation = Invocation(
+            payload=b"", invoked_arn=service.invoked_arn(url.qualifier), sink=sink, caller=exchange, request_id=request_id
+        )
         sink.attach(invocation)
         invocation.payload = encode_event(
             build_event(

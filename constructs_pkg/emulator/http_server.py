@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import struct
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,10 @@ MAX_HEADER_BYTES = 65_536
 
 HIGH_WATER_BYTES = 262_144
 """Unsent bytes of one connection from which its source is paused."""
+
+
+DRAIN_SECONDS = 0.1
+"""Pause between two looks at the connections that are left."""
 
 
 class PortInUse(OSError):
@@ -105,6 +110,14 @@ class HttpConnection(asyncio.Protocol):
         """Sends what is queued and ends the connection without ending the response: no client can take it for complete."""
         self.flush()
         self.close()
+
+    def reset(self) -> None:
+        """Sends what is queued and resets the connection: the peer's next read or write fails."""
+        self.flush()
+        if self.transport is not None:
+            # Not to linger is what makes the system send a reset in place of an orderly end.
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.transport.abort()
 
     @property
     def request_complete(self) -> bool:
@@ -252,6 +265,14 @@ class Exchange:
             connection.exchange = None
             connection.cut()
 
+    def reset(self) -> None:
+        """The caller's connection is reset."""
+        connection, self._connection = self._connection, None
+        self.over.set()
+        if connection is not None:
+            connection.exchange = None
+            connection.reset()
+
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """A whole response at once."""
         self.start(status, [*headers, ("Content-Length", str(len(body)))])
@@ -386,6 +407,17 @@ class HttpServer:
             else:
                 body = b'{"Message":"Internal Server Error"}'
                 exchange.respond(500, [("Content-Type", "application/json")], body)
+
+    async def drain(self) -> None:
+        """Stops listening, and drops every connection as soon as it has answered what it was asked."""
+        if self._server is not None:
+            self._server.close()
+        while any(not connection.idle for connection in self.connections):
+            for connection in list(self.connections):
+                if connection.idle:
+                    connection.close()
+            await asyncio.sleep(DRAIN_SECONDS)
+        await self.close()
 
     async def close(self) -> None:
         """Stops listening and drops every connection."""

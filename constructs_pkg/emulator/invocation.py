@@ -60,6 +60,13 @@ class ResponseSink(Protocol):
         """The function failed, before or after the first byte."""
 
 
+class Caller(Protocol):
+    """The connection that a response goes to."""
+
+    def reset(self) -> None:
+        """Breaks it, with a TCP reset."""
+
+
 @dataclass(kw_only=True)
 class Invocation:
     """A request on its way through an environment.
@@ -69,13 +76,16 @@ class Invocation:
         invoked_arn: The function's ARN with the qualifier that the caller used.
         sink: Who takes the response.
         client_context: The caller's client context, JSON, or None.
+        caller: Whose connection waits for the response; None where nobody does.
         on_pause, on_resume: Set by the environment: hold back the function's writes, and let them flow again.
-        on_progress: Told when the response begins and when it is over, for the log.
+        on_kill: Set by the environment: ends its process at once.
+        error: How it failed, or None.
     """
 
     payload: bytes
     invoked_arn: str
     sink: ResponseSink
+    caller: Caller | None = None
     client_context: str | None = None
     tenant_id: str | None = None
     request_id: str = field(default_factory=lambda: str(uuid4()))
@@ -89,6 +99,9 @@ class Invocation:
     first_byte_at: float = 0.0
     on_pause: Callable[[], None] | None = None
     on_resume: Callable[[], None] | None = None
+    on_kill: Callable[[], None] | None = None
+    error: FunctionError | None = None
+    ended_at: float = 0.0
 
     def begin(self, content_type: str, *, streaming: bool) -> None:
         """The response begins."""
@@ -100,12 +113,15 @@ class Invocation:
         """The response is complete."""
         if not self.over:
             self.over = True
+            self.ended_at = time.monotonic()
             self.sink.end()
 
     def fail(self, error: FunctionError) -> None:
         """The invocation failed. Only the first word counts."""
         if not self.over:
             self.over = True
+            self.error = error
+            self.ended_at = time.monotonic()
             self.sink.fail(error)
 
     def pause(self) -> None:
@@ -117,6 +133,11 @@ class Invocation:
         """The caller has caught up."""
         if self.on_resume is not None:
             self.on_resume()
+
+    def kill(self) -> None:
+        """The process that runs it ends now, as if the system had killed it."""
+        if self.on_kill is not None:
+            self.on_kill()
 
 
 def new_trace_id() -> str:

@@ -51,6 +51,11 @@ class LambdaApi:
         return await self._server.bind(port)
 
     @property
+    def port(self) -> int:
+        """The port of 127.0.0.1 that it listens on; 0 before it does."""
+        return self._server.port
+
+    @property
     def address(self) -> str:
         """The endpoint URL, without a slash at the end."""
         return f"http://127.0.0.1:{self._server.port}"
@@ -112,6 +117,7 @@ class LambdaApi:
             payload=request.body or b"{}",
             invoked_arn=service.invoked_arn(qualifier),
             sink=sink,
+            caller=exchange if not isinstance(sink, DiscardingSink) else None,
             client_context=base64.b64decode(context).decode() if context else None,
             tenant_id=request.header("x-amz-tenant-id"),
             request_id=request_id,

@@ -85,6 +85,17 @@ class RestApiFront:
         """Stops listening."""
         await self._server.close()
 
+    async def retire(self) -> None:
+        """Takes no more connections, and closes when the last stream has ended."""
+        await self._server.drain()
+
+    def change(self, api: RestApi) -> None:
+        """Takes the API as the template has it now. Counts and kept answers begin anew where it is another."""
+        if api != self.api:
+            self.api, self.idle_seconds = api, api.idle_seconds
+            self._buckets.clear()
+            self._authorizers.clear()
+
     async def _answer(self, exchange: Exchange) -> None:
         request_id, trace_id = str(uuid4()), new_trace_id()
         context = {
@@ -170,7 +181,8 @@ class RestApiFront:
             warn=self._log,
         )
         payload = encode_event(event_with(principal, authorizer))
-        invocation = Invocation(payload=payload, invoked_arn=service.invoked_arn(qualifier), sink=sink, trace_id=trace_id)
+        arn = service.invoked_arn(qualifier)
+        invocation = Invocation(payload=payload, invoked_arn=arn, sink=sink, caller=exchange, trace_id=trace_id)
         sink.attach(invocation)
         try:
             await service.invoke(qualifier, invocation)

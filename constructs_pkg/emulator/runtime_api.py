@@ -7,18 +7,23 @@ the words of the refusals are those of AWS's runtime interface emulator (github.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
+import time
 from typing import TYPE_CHECKING, Protocol
 
 from constructs_pkg.emulator.http_server import HttpConnection, HttpServer
 from constructs_pkg.emulator.invocation import FunctionError, Invocation
+from constructs_pkg.emulator.limits import MAX_STREAM_BYTES, Shaper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import h11
+
+    from constructs_pkg.emulator.limits import Bandwidth
 
 BUFFERED_RESPONSE_BYTES = 6_291_556
 """Largest buffered response: 6 MiB and 100 bytes, as Lambda's own error message says."""
@@ -51,8 +56,15 @@ class RuntimeApiOwner(Protocol):
 class RuntimeApi:
     """One environment's endpoint: who waits at /next, and which invocation is being answered."""
 
-    def __init__(self, owner: RuntimeApiOwner, *, on_error: Callable[[str], None]) -> None:
+    def __init__(self, owner: RuntimeApiOwner, *, on_error: Callable[[str], None], bandwidth: Bandwidth | None = None) -> None:
+        """
+        Args:
+            owner: The environment.
+            on_error: Told in one line when something here fails.
+            bandwidth: How fast a stream may be; None for as fast as it can.
+        """
         self.owner = owner
+        self.bandwidth = bandwidth
         self.current: Invocation | None = None
         self.waiting: _RuntimeConnection | None = None
         self.early: _RuntimeConnection | None = None
@@ -101,9 +113,12 @@ class _RuntimeConnection(HttpConnection):
         self._collected: list[bytes] = []
         self._collected_bytes = 0
         self._error_type = ""
+        self._shaper: Shaper | None = None
+        self._waits_for_caller = False
+        self._waits_for_bandwidth: asyncio.TimerHandle | None = None
 
     def on_request(self, request: h11.Request) -> None:
-        self._route, self._invocation, self._answered = None, None, False
+        self._route, self._invocation, self._answered, self._shaper = None, None, False, None
         self._collected, self._collected_bytes = [], 0
         headers = dict(request.headers)
         target = request.target.decode("latin-1")
@@ -146,19 +161,39 @@ class _RuntimeConnection(HttpConnection):
         if self._streaming:
             content_type = headers.get(b"content-type", b"application/octet-stream").decode("latin-1")
             invocation.on_pause, invocation.on_resume = self._pause, self._resume
+            if self._api.bandwidth is not None:
+                self._shaper = Shaper(self._api.bandwidth, time.monotonic())
             invocation.begin(content_type, streaming=True)
 
     def on_data(self, data: bytes) -> None:
         invocation = self._invocation
         if invocation is not None and self._streaming:
             if not invocation.over:
-                invocation.produced_bytes += len(data)
-                invocation.sink.data(data)
+                self._pass_on(invocation, data)
             return
         self._collected_bytes += len(data)
         limit = BUFFERED_RESPONSE_BYTES if self._route == "response" else ERROR_BYTES
         if self._collected_bytes <= limit:
             self._collected.append(data)
+
+    def _pass_on(self, invocation: Invocation, data: bytes) -> None:
+        invocation.produced_bytes += len(data)
+        if invocation.produced_bytes > MAX_STREAM_BYTES:
+            message = f"Response payload size exceeded maximum allowed payload size ({MAX_STREAM_BYTES} bytes)."
+            invocation.fail(FunctionError.of_platform("Function.ResponseSizeTooLarge", message))
+            return
+        invocation.sink.data(data)
+        if self._shaper is not None and self._waits_for_bandwidth is None:
+            wait = self._shaper.take(len(data), time.monotonic())
+            if wait > 0:
+                self._waits_for_bandwidth = asyncio.get_running_loop().call_later(wait, self._bandwidth_is_there)
+                self._hold_or_let_go()
+        elif self._shaper is not None:
+            self._shaper.take(len(data), time.monotonic())
+
+    def _bandwidth_is_there(self) -> None:
+        self._waits_for_bandwidth = None
+        self._hold_or_let_go()
 
     def on_events_done(self) -> None:
         invocation = self._invocation
@@ -232,6 +267,9 @@ class _RuntimeConnection(HttpConnection):
         self._api.over(invocation, error)
 
     def on_lost(self) -> None:
+        if self._waits_for_bandwidth is not None:
+            self._waits_for_bandwidth.cancel()
+            self._waits_for_bandwidth = None
         if self._api.waiting is self:
             self._api.waiting = None
         if self._api.early is self:
@@ -272,11 +310,20 @@ class _RuntimeConnection(HttpConnection):
         self.send_end()
 
     def _pause(self) -> None:
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.pause_reading()
+        self._waits_for_caller = True
+        self._hold_or_let_go()
 
     def _resume(self) -> None:
-        if self.transport is not None and not self.transport.is_closing():
+        self._waits_for_caller = False
+        self._hold_or_let_go()
+
+    def _hold_or_let_go(self) -> None:
+        """Reads from the function as long as neither the caller's speed nor the bandwidth is against it."""
+        if self.transport is None or self.transport.is_closing():
+            return
+        if self._waits_for_caller or self._waits_for_bandwidth is not None:
+            self.transport.pause_reading()
+        else:
             self.transport.resume_reading()
 
 

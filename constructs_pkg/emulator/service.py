@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from constructs_pkg.emulator.concurrency import FunctionConcurrency
+    from constructs_pkg.emulator.faults import Faults
     from constructs_pkg.emulator.functions import Function
     from constructs_pkg.emulator.http_server import HttpRequest
     from constructs_pkg.emulator.iam import Authorizer, Decision, Principal, Principals
@@ -86,15 +87,40 @@ def request_context(request: HttpRequest) -> dict[str, str]:
 class FunctionService:
     """A function as it can be called: its configuration, and its environments, unless it is broken."""
 
-    def __init__(self, function: Function, concurrency: FunctionConcurrency | None, *, broken: str | None) -> None:
+    def __init__(
+        self,
+        function: Function,
+        concurrency: FunctionConcurrency | None,
+        *,
+        broken: str | None,
+        faults: Faults | None = None,
+        retired: Callable[[], None] | None = None,
+    ) -> None:
+        """
+        Args:
+            function: Its configuration.
+            concurrency: Its environments; None for a broken function.
+            broken: Why it cannot be run, or None.
+            faults: What goes wrong on purpose.
+            retired: Called when another has taken its place and its last stream has ended.
+        """
         self.function = function
+        self._retired = retired
         self.broken = broken
+        self._faults = faults
         self._concurrency = concurrency
 
     @property
     def concurrency(self) -> FunctionConcurrency | None:
         """The environments; None for a broken function."""
         return self._concurrency
+
+    async def retire(self) -> None:
+        """Another has taken its place: ends what is idle now, and the rest when it has answered."""
+        if self._concurrency is not None:
+            await self._concurrency.retire()
+        if self._retired is not None:
+            self._retired()
 
     def invoked_arn(self, qualifier: str | None) -> str:
         """The ARN that a call by this qualifier invokes."""
@@ -113,4 +139,6 @@ class FunctionService:
                 FunctionError.of_platform("Runtime.InvalidEntrypoint", f"RequestId: {invocation.request_id} Error: {reason}")
             )
             return
+        if self._faults is not None:
+            self._faults.apply(self.function, invocation)
         await self._concurrency.invoke(version, invocation)

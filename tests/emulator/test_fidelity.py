@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from constructs_pkg.emulator import _mounts
-from constructs_pkg.emulator.emulator import Emulator, MountsUnavailable, _covered
+from constructs_pkg.emulator.deployment import _covered
+from constructs_pkg.emulator.emulator import Emulator, MountsUnavailable
 from constructs_pkg.emulator.log_frames import FrameReader
 from constructs_pkg.emulator.supervisor import Supervisor
 from tests.emulator.support import call, wait_for

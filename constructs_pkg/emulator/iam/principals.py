@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -75,7 +75,9 @@ class Principals:
         self._by_arn = {principal.arn: principal for principal in everyone}
 
     @classmethod
-    def from_assembly(cls, assembly: CloudAssembly, *, organization: str | None = None) -> Principals:
+    def from_assembly(
+        cls, assembly: CloudAssembly, *, organization: str | None = None, keep: Principals | None = None
+    ) -> Principals:
         """Gives each IAM role and user of the templates credentials of its own.
 
         Roles and users that the templates only attach policies to (imported ones) are principals too, named by ARN.
@@ -84,6 +86,7 @@ class Principals:
             assembly: The assembly.
             organization: Id of the AWS organization that its accounts are in (`o-...`). Default: in none, so that a grant to an
                 organization helps nobody here.
+            keep: Those of an earlier reading, whose credentials and ids stay as they are. Default: all are made anew.
 
         Raises:
             AssemblyError: `NAME_TAKEN` when two principals would have one name.
@@ -102,12 +105,14 @@ class Principals:
         for imported in _imported(assembly, organization):
             if imported.arn not in known:
                 others[imported.arn] = imported
-        return cls(
+        made = (
             _user("admin", home.account, home.partition, organization, everywhere=True),
             _user("stranger", home.account, home.partition, organization, everywhere=True),
             _user("outsider", outside, home.partition, None),
-            tuple(others.values()),
+            *others.values(),
         )
+        admin, stranger, outsider, *rest = (_kept(principal, keep) for principal in made)
+        return cls(admin, stranger, outsider, tuple(rest))
 
     def by_access_key(self, access_key_id: str) -> Principal | None:
         """Whose key this is."""
@@ -135,6 +140,13 @@ class Principals:
             credentials=_credentials(temporary=True),
             service=name,
         )
+
+
+def _kept(principal: Principal, keep: Principals | None) -> Principal:
+    known = keep.named.get(principal.name) if keep is not None else None
+    if known is None or known.arn != principal.arn:
+        return principal
+    return replace(principal, credentials=known.credentials, unique_id=known.unique_id)
 
 
 def role(name: str, arn: str, organization: str | None, unique_id: str | None = None) -> Principal:

@@ -76,7 +76,9 @@ class _Response:
 
 
 @asynccontextmanager
-async def post_json(url: str, document: Mapping[str, Any]) -> AsyncGenerator[_Response, None]:
+async def post_json(
+    url: str, document: Mapping[str, Any], *, headers: Mapping[str, str] | None = None
+) -> AsyncGenerator[_Response, None]:
     """Posts a document. Leaving the context closes the connection, which tells the server to stop.
 
     Raises:
@@ -87,13 +89,15 @@ async def post_json(url: str, document: Mapping[str, Any]) -> AsyncGenerator[_Re
     connection = h11.Connection(h11.CLIENT)
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+            secure = parts.scheme == "https"
+            port = parts.port or (443 if secure else 80)
+            reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=True if secure else None)
     except OSError as error:  # TimeoutError is one
         raise ServerError(503, f"no connection to {parts.netloc}: {error}") from error
     try:
         body = json.dumps(document).encode()
-        headers = [("Host", parts.netloc), ("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-        request = h11.Request(method="POST", target=parts.path, headers=headers)
+        fixed = [("Host", parts.netloc), ("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        request = h11.Request(method="POST", target=parts.path, headers=[*fixed, *(headers or {}).items()])
         pieces = [connection.send(request), connection.send(h11.Data(data=body)), connection.send(h11.EndOfMessage())]
         writer.write(b"".join(piece for piece in pieces if piece))
         response = _Response(reader, connection)
