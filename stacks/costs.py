@@ -29,8 +29,10 @@ KINESIS_SHARD_HOUR: Final = 0.015
 KINESIS_PUT_UNIT: Final = 0.014 / MILLION
 # https://aws.amazon.com/api-gateway/pricing/
 REST_REQUEST: Final = 3.50 / MILLION
-# https://aws.amazon.com/s3/pricing/
-S3_GET: Final = 0.40 / MILLION
+# https://aws.amazon.com/waf/pricing/
+WAF_WEB_ACL_MONTH: Final = 5.00
+WAF_RULE_MONTH: Final = 1.00
+WAF_REQUEST: Final = 0.60 / MILLION
 # https://aws.amazon.com/bedrock/pricing/ (Amazon Nova Lite)
 NOVA_LITE_INPUT_TOKEN: Final = 0.06 / MILLION
 NOVA_LITE_OUTPUT_TOKEN: Final = 0.24 / MILLION
@@ -111,4 +113,5 @@ def table(lines: Sequence[Line]) -> str:
     """The lines and their sum, in Markdown."""
     rows = ["| for | amount | USD |", "|---|---|---|"]
     rows += [f"| {line.what} | {line.amount:,.0f} {line.unit} | {line.dollars:.4f} |" for line in lines]
-    return "\n".join([*rows, f"| **together** | | **{sum(line.dollars for line in lines):.2f}** |"])
+    together = sum(line.dollars for line in lines)
+    return "\n".join([*rows, f"| **together** | | **{together:.{2 if together >= 0.1 else 4}f}** |"])

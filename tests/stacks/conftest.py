@@ -15,6 +15,7 @@ from moto.server import ThreadedMotoServer
 from stacks.chat.stack import ChatStack
 from stacks.financial.stack import FinancialStack
 from stacks.recommendations.stack import RecommendationsStack
+from stacks.summarization.stack import SummarizationStack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,6 +57,11 @@ def financial(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
 @pytest.fixture(scope="session")
 def recommendations(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
     return synthesize(tmp_path_factory.mktemp("recommendations"), RecommendationsStack)
+
+
+@pytest.fixture(scope="session")
+def summarization(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+    return synthesize(tmp_path_factory.mktemp("summarization"), SummarizationStack)
 
 
 class LocalAws:
