@@ -133,7 +133,8 @@ class FunctionConcurrency:
             message = f"RequestId: {invocation.request_id} Error: Runtime exited without providing a reason"
             invocation.fail(FunctionError.of_platform("Runtime.ExitError", message))
             return
-        environment.run(invocation)
+        busy = sum(one.provisioned for one in self._charged if one in self._pool(version))
+        environment.run(invocation, busy=busy, allocated=self._provisioned.get(version, 0))
 
     async def _acquire(self, version: str) -> Environment:
         """A warm environment or a new one, charged to the function and the account."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from constructs_pkg.emulator.iam import Principals
     from constructs_pkg.emulator.limits import Bandwidth
     from constructs_pkg.emulator.supervisor import Supervisor
+    from constructs_pkg.emulator.telemetry import Telemetry
 
 _COVERING = ("/opt", "/tmp", "/var/task", "/var/runtime")  # noqa: S108  # nosec B108 - paths that Lambda's own take the place of
 
@@ -62,6 +63,7 @@ class Deployer:
         account: AccountConcurrency,
         settings: Settings,
         faults: Faults,
+        telemetry: Telemetry,
         log: Callable[[str], None],
     ) -> None:
         """
@@ -70,9 +72,11 @@ class Deployer:
             account: The account's concurrency.
             settings: What holds for all functions.
             faults: What goes wrong on purpose.
+            telemetry: Who is told what happens.
             log: Takes log lines.
         """
         self._faults = faults
+        self._telemetry = telemetry
         self._supervisor = supervisor
         self._account = account
         self._settings = settings
@@ -114,6 +118,7 @@ class Deployer:
     async def _prepare(self, function: Function, principals: Principals) -> FunctionService:
         """Lays a function out and gets its environments ready to be started."""
         log = logger(self._log, function.name)
+        telemetry = self._telemetry.function(function, log)
         if function.broken is not None:
             return _broken(function, function.broken, log)
         self._made += 1
@@ -125,11 +130,18 @@ class Deployer:
             return _broken(function, str(unusable), log)
 
         def make(version: str, provisioned: bool, on_change: Callable[[Environment], None]) -> Environment:
-            return Environment(plan, self._supervisor, version=version, provisioned=provisioned, log=log, on_change=on_change)
+            return Environment(
+                plan, self._supervisor, version=version, provisioned=provisioned, telemetry=telemetry, on_change=on_change
+            )
 
         concurrency = FunctionConcurrency(reserved=function.reserved, account=self._account, make=make, log=log)
         return FunctionService(
-            function, concurrency, broken=None, faults=self._faults, retired=lambda: self._supervisor.remove(folder)
+            function,
+            concurrency,
+            broken=None,
+            faults=self._faults,
+            telemetry=telemetry,
+            retired=lambda: self._supervisor.remove(folder),
         )
 
     def _plan(self, function: Function, folder: Path, surroundings: Surroundings, log: Callable[[str], None]) -> Plan:

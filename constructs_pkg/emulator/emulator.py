@@ -28,6 +28,7 @@ from constructs_pkg.emulator.rest_api import RestApiFront
 from constructs_pkg.emulator.rows import function_rows, principal_rows, rest_rows
 from constructs_pkg.emulator.service import FunctionService, Gate
 from constructs_pkg.emulator.supervisor import Supervisor
+from constructs_pkg.emulator.telemetry import SETTLE_SECONDS, Telemetry
 from constructs_pkg.emulator.watch import watch
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from constructs_pkg.emulator.limits import Bandwidth
+    from constructs_pkg.emulator.telemetry import AlarmState, MetricStore
 
 START_SECONDS = 180.0
 """How long the start may take: provisioned environments have 130 s for their init."""
@@ -78,6 +80,7 @@ class Emulator:
         bandwidth: Bandwidth | None = None,
         watch: bool = False,
         faults: Sequence[str | Fault] = (),
+        alarm_period: int | None = None,
         disposable: Sequence[Path] = (),
         log: Callable[[str], None] | None = None,
     ) -> None:
@@ -102,6 +105,8 @@ class Emulator:
             bandwidth: How fast a response may be; `limits.AWS` is Lambda's own. Default: as fast as it can.
             watch: Whether the assembly is read again when it changes. Streams in flight go on to their end on what was there before.
             faults: What goes wrong on purpose, such as `kill:100@Chat/Function`; see `constructs_pkg.emulator.faults`.
+            alarm_period: Longer periods of the template's alarms count as so many seconds, so that one need not wait for them; sums are
+                then taken over less time, while shares, percentiles and extremes stay what they are. Default: the template's own.
             disposable: Folders to be removed at the end, however it comes: an assembly made for this run alone.
             log: Takes log lines, without their ends. Default: they are dropped.
 
@@ -123,6 +128,7 @@ class Emulator:
         self._disposable = tuple(disposable)
         self._model, self._model_required = choose_model(model, self.assembly)
         self.faults = Faults(faults, functions=read_functions(self.assembly)[0])
+        self.telemetry = Telemetry(self.assembly, log=log or _drop, longest_period=alarm_period)
         self._supervisor = Supervisor(on_lost=self._on_supervisor_lost)
         self._account_concurrency = account_concurrency
         self._account = AccountConcurrency(account_concurrency)
@@ -166,6 +172,27 @@ class Emulator:
     def bedrock_endpoint(self) -> str:
         """Endpoint of Bedrock's runtime."""
         return self._bedrock.address
+
+    @property
+    def metrics(self) -> MetricStore:
+        """What has been measured until now; `metrics.statistic("Errors", FunctionName=...)`."""
+        return self.telemetry.metrics
+
+    @property
+    def alarms(self) -> Mapping[str, AlarmState]:
+        """The state of each of the template's alarms by what has been measured until now, by construct path."""
+        return self.telemetry.alarms()
+
+    def settle(self, seconds: float = SETTLE_SECONDS) -> None:
+        """Waits until every call that has begun is wholly over and counted. For another thread than the emulator's.
+
+        Args:
+            seconds: How long at most.
+
+        Raises:
+            TimeoutError: something is still under way.
+        """
+        self.call(self.telemetry.settled(seconds), seconds + STOP_SECONDS)
 
     @property
     def services(self) -> Mapping[str, FunctionService]:
@@ -220,7 +247,7 @@ class Emulator:
             bandwidth=self._bandwidth,
             endpoints={**emulated, **self._given_endpoints},
         )
-        self._deployer = Deployer(self._supervisor, self._account, settings, self.faults, self._log)
+        self._deployer = Deployer(self._supervisor, self._account, settings, self.faults, self.telemetry, self._log)
         model = asyncio.ensure_future(self._start_model())
         try:
             await self._deploy(self.assembly)
@@ -243,17 +270,19 @@ class Emulator:
             self._log(f"warning: {warning}")
         functions, _ = read_functions(assembly)
         self.faults.functions = functions
+        self.telemetry.use(assembly)
         self._account.limit = self._account_concurrency - sum(function.reserved or 0 for function in functions)
         before = self._services
         self._services, changed = await self._deployer.deploy(functions, principals)
         self._principals = principals
-        self._lambda.services, self._lambda.gate, self._lambda.region = self._services, gate, self.region
+        self._lambda.services, self._lambda.gate = self._services, gate
         self._bedrock.gate, self._bedrock.region = gate, self.region
         pools = self._pools(assembly)
         for rest in self._rest_fronts:
             rest.gate, rest.services, rest.pools = gate, self._services, pools
         for front in self._fronts:
             front.gate, front.service = gate, self._services.get(front.url.function_name)
+            front.telemetry = self.telemetry
         for name, service in before.items():
             if self._services.get(name) is not service:
                 self._keep(service.retire())

@@ -11,7 +11,6 @@ import asyncio
 import enum
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from constructs_pkg.emulator.functions import Function
     from constructs_pkg.emulator.limits import Bandwidth
     from constructs_pkg.emulator.runtimes import Launch
+    from constructs_pkg.emulator.telemetry import FunctionTelemetry
 
 INIT_SECONDS = 10.0
 """Lambda's limit on an on-demand environment's init phase. An init that is longer is begun anew, within the function's timeout."""
@@ -93,7 +93,7 @@ class Environment:
         *,
         version: str,
         provisioned: bool,
-        log: Callable[[str], None],
+        telemetry: FunctionTelemetry,
         on_change: Callable[[Environment], None],
     ) -> None:
         """
@@ -102,7 +102,7 @@ class Environment:
             supervisor: Who starts it.
             version: Version of the function, `$LATEST` or a number.
             provisioned: Whether it is one of an alias' provisioned environments.
-            log: Takes the function's log lines and the platform's.
+            telemetry: Takes the function's log lines, and is told what happens.
             on_change: Told when the environment is idle, finishing or dead.
         """
         self.provisioned = provisioned
@@ -112,11 +112,12 @@ class Environment:
         self._plan = plan
         self._supervisor = supervisor
         self._version = version
-        self._log = log
+        self._log = telemetry.say
         self._on_change = on_change
-        self._api = RuntimeApi(self, on_error=log, bandwidth=plan.bandwidth)
+        self._telemetry = telemetry.environment(version=version, kind=self._initialization_type)
+        self._api = RuntimeApi(self, on_error=self._log, bandwidth=plan.bandwidth)
         self._ready: asyncio.Future[None] | None = None
-        self._init_error: FunctionError | None = None
+        self._answered: Invocation | None = None
         self._timeout: asyncio.TimerHandle | None = None
         self._folder: Path | None = None
         self._freezing: asyncio.TimerHandle | None = None
@@ -140,14 +141,12 @@ class Environment:
         if self.provisioned or self._initialization_type == "snap-start":
             limit = max(limit, PROVISIONED_INIT_SECONDS, timeout)
         while True:
-            started = time.monotonic()
-            phase = "invoke" if again else "init"
+            self._telemetry.init_started("invoke" if again else "init")
             try:
                 async with asyncio.timeout(limit):
                     await self._begin()
             except TimeoutError:
-                spent = (time.monotonic() - started) * 1000
-                self._log(f"INIT_REPORT Init Duration: {spent:.2f} ms Phase: {phase} Status: timeout")
+                self._telemetry.init_done(timed_out=True)
                 error = FunctionError.of_platform("Sandbox.Timedout", f"Error: Task timed out after {limit:.2f} seconds")
                 if not again and not self.provisioned:
                     # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib: it is begun
@@ -160,10 +159,12 @@ class Environment:
             except InitFailed as failed:
                 error = failed.error
             else:
-                spent = (time.monotonic() - started) * 1000
-                self._log(f"INIT_REPORT Init Duration: {spent:.2f} ms Phase: {phase} Status: success")
+                self._telemetry.init_done()
                 return
-            self._log(f"INIT_REPORT Init failed: {error.error_type}: {error.message}")
+            if error.error_type == "Sandbox.Timedout":
+                self._log(f"init failed: {error.message}")
+            else:
+                self._telemetry.init_done(error)
             await self.close()
             raise InitFailed(error)
 
@@ -205,7 +206,7 @@ class Environment:
             version=self._version,
             initialization_type=self._initialization_type,
             runtime_api=f"127.0.0.1:{port}",
-            log_stream=f"{datetime.now(UTC):%Y/%m/%d}/[{self._version}]{uuid4().hex}",
+            log_stream=self._telemetry.log_stream,
             places=places,
             surroundings=plan.surroundings,
             pycache=plan.pycache if mounts is None else Path(_PYCACHE),
@@ -215,11 +216,12 @@ class Environment:
             [places.real(argument) for argument in plan.launch.argv],
             env=variables,
             cwd=plan.task,
-            on_line=self._log,
+            on_line=self._telemetry.line,
             on_exit=self._on_exit,
             mounts=mounts,
-            on_frame=self._log if plan.launch.frames else None,
+            on_frame=self._telemetry.line if plan.launch.frames else None,
         )
+        self._telemetry.pid = self.process.pid
 
     def _places(self, folder: Path) -> tuple[Places, dict[str, object] | None]:
         """Where Lambda's paths are for a process, and the file system that makes it so."""
@@ -241,8 +243,14 @@ class Environment:
             own.mkdir()
         return places, None
 
-    def run(self, invocation: Invocation) -> None:
-        """Hands an invocation to this idle environment. The function's timeout begins now."""
+    def run(self, invocation: Invocation, *, busy: int = 0, allocated: int = 0) -> None:
+        """Hands an invocation to this idle environment. The function's timeout begins now.
+
+        Args:
+            invocation: What to run.
+            busy: Provisioned environments of this version that are busy now; for the metrics.
+            allocated: Provisioned environments that it has.
+        """
         assert self.ready
         self._thaw()
         loop = asyncio.get_running_loop()
@@ -253,7 +261,7 @@ class Environment:
         invocation.started_at = time.monotonic()
         invocation.deadline_ms = int((time.time() + timeout) * 1000)
         self._timeout = loop.call_later(timeout, self._on_timeout, invocation)
-        self._log(f"START RequestId: {invocation.request_id} Version: {self._version}")
+        self._telemetry.began(invocation, provisioned=self.provisioned, busy=busy, allocated=allocated)
         self._api.deliver(invocation)
 
     # What the Runtime API tells.
@@ -267,16 +275,18 @@ class Environment:
             self._freeze_soon()
         elif self.state is State.FINISHING:
             self.state = State.IDLE
+            answered, self._answered = self._answered, None
+            if answered is not None:
+                self._telemetry.ended(answered)
             self._freeze_soon()
             self._on_change(self)
 
     def on_restored(self) -> None:
         """A snapshot would be taken now, and restored at an invocation. Here the one process goes on as if it had been."""
-        self._log("RESTORE_START Phase: restore")
+        self._telemetry.restored()
 
     def on_restore_error(self, error: FunctionError) -> None:
         """A hook after the restore failed; the runtime exits next."""
-        self._log(f"RESTORE_REPORT Status: error Error Type: {error.error_type}")
         self.on_init_error(error)
 
     def _freeze_soon(self) -> None:
@@ -304,8 +314,7 @@ class Environment:
         if self._timeout is not None:
             self._timeout.cancel()
             self._timeout = None
-        self.invocation = None
-        self._report(invocation)
+        self.invocation, self._answered = None, invocation
         if self.state is State.BUSY:
             self.state = State.FINISHING
             self._on_change(self)
@@ -346,13 +355,18 @@ class Environment:
     def _die(self, error: FunctionError) -> None:
         """Ends the environment, and with it what it was doing."""
         invocation, self.invocation = self.invocation, None
+        ended, self._answered = invocation or self._answered, None
         if self._timeout is not None:
             self._timeout.cancel()
             self._timeout = None
         self._release()
         if invocation is not None:
             invocation.fail(error)
-            self._report(invocation)
+        if ended is not None:
+            if error.error_type == "Sandbox.Timedout":
+                self._telemetry.ended(ended, status="timeout")
+            else:
+                self._telemetry.ended(ended, status="error", error_type=error.error_type)
         self._on_change(self)
         asyncio.get_running_loop().create_task(self._api.close())
 
@@ -371,15 +385,3 @@ class Environment:
         """Ends the environment in silence."""
         self._release()
         await self._api.close()
-
-    def _report(self, invocation: Invocation) -> None:
-        duration = (time.monotonic() - invocation.started_at) * 1000
-        first = (
-            f" Time To First Byte: {(invocation.first_byte_at - invocation.started_at) * 1000:.2f} ms"
-            if invocation.responding
-            else ""
-        )
-        self._log(
-            f"REPORT RequestId: {invocation.request_id} Duration: {duration:.2f} ms "
-            f"Memory Size: {self._plan.function.memory_mb} MB{first} Produced Bytes: {invocation.produced_bytes}"
-        )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from constructs_pkg.emulator.functions import FunctionUrl
     from constructs_pkg.emulator.service import FunctionService, Gate
+    from constructs_pkg.emulator.telemetry import Telemetry
 
 
 class FunctionUrlFront:
@@ -37,6 +38,7 @@ class FunctionUrlFront:
         self.url = url
         self.service: FunctionService | None = None
         self.gate: Gate | None = None
+        self.telemetry: Telemetry | None = None
         self._log = log
         self._server = HttpServer.for_exchanges(self._answer, max_body_bytes=MAX_EVENT_BYTES, on_error=log)
 
@@ -65,6 +67,8 @@ class FunctionUrlFront:
     async def _answer(self, exchange: Exchange) -> None:
         request, url, service, gate = exchange.request, self.url, self.service, self.gate
         request_id = str(uuid4())
+        if self.telemetry is not None:
+            self.telemetry.url_request(url, exchange)
         if service is None or gate is None:
             _refuse(exchange, request_id, 503, "ServiceException", "The emulator is still starting")
             return

@@ -71,6 +71,8 @@ class Function:
         tmp_mb: Size of /tmp.
         snap_start: Whether SnapStart is on, for published versions.
         log_format: `JSON` or `Text`.
+        log_level: Of the function's own JSON log records.
+        system_log_level: Of Lambda's.
         reserved: Reserved concurrency, or None.
     """
 
@@ -99,6 +101,7 @@ class Function:
     log_group: str = ""
     log_format: str = "Text"
     log_level: str = "INFO"
+    system_log_level: str = "INFO"
     reserved: int | None = None
     aliases: tuple[Alias, ...] = ()
     broken: str | None = None
@@ -231,6 +234,7 @@ def _read_configuration(resource: Resource, name: str, layers: Mapping[str, Reso
         "log_group": str(resource.property("LoggingConfig", "LogGroup", default=f"/aws/lambda/{name}")),
         "log_format": str(resource.property("LoggingConfig", "LogFormat", default="Text")),
         "log_level": str(resource.property("LoggingConfig", "ApplicationLogLevel", default="INFO")),
+        "system_log_level": str(resource.property("LoggingConfig", "SystemLogLevel", default="INFO")),
         "reserved": None if reserved is None else int(reserved),
     }
     configuration["behind_web_adapter"] = _behind_web_adapter(configuration, missing)

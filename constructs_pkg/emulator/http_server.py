@@ -224,6 +224,8 @@ class Exchange:
         self.on_lost: Callable[[], None] | None = None
         self.on_pause: Callable[[], None] | None = None
         self.on_resume: Callable[[], None] | None = None
+        self.on_over: Callable[[], None] | None = None
+        self.status = 0
         self.started = False
         self.over = asyncio.Event()
         self._connection: ExchangeConnection | None = connection
@@ -237,7 +239,7 @@ class Exchange:
         """Queues the head. A response without Content-Length is chunked."""
         if self._connection is not None:
             self._connection.send_head(status, headers)
-        self.started = True
+        self.started, self.status = True, status
 
     def write(self, data: bytes) -> None:
         """Queues a chunk."""
@@ -252,7 +254,7 @@ class Exchange:
     def end(self) -> None:
         """The response is complete."""
         connection, self._connection = self._connection, None
-        self.over.set()
+        self._finish()
         if connection is not None:
             connection.exchange = None
             connection.send_end()
@@ -260,7 +262,7 @@ class Exchange:
     def cut(self) -> None:
         """The response stays incomplete, and the caller can tell."""
         connection, self._connection = self._connection, None
-        self.over.set()
+        self._finish()
         if connection is not None:
             connection.exchange = None
             connection.cut()
@@ -268,7 +270,7 @@ class Exchange:
     def reset(self) -> None:
         """The caller's connection is reset."""
         connection, self._connection = self._connection, None
-        self.over.set()
+        self._finish()
         if connection is not None:
             connection.exchange = None
             connection.reset()
@@ -279,10 +281,16 @@ class Exchange:
         self.write(body)
         self.end()
 
+    def _finish(self) -> None:
+        if not self.over.is_set():
+            self.over.set()
+            if self.on_over is not None:
+                self.on_over()
+
     def lose(self) -> None:
         """The caller is gone."""
         self._connection = None
-        self.over.set()
+        self._finish()
         if self.on_lost is not None:
             self.on_lost()
 

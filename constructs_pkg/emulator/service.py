@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from constructs_pkg.emulator.concurrency import Throttled
 from constructs_pkg.emulator.iam import SignedRequest, verify
 from constructs_pkg.emulator.invocation import FunctionError, Invocation
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from constructs_pkg.emulator.functions import Function
     from constructs_pkg.emulator.http_server import HttpRequest
     from constructs_pkg.emulator.iam import Authorizer, Decision, Principal, Principals
+    from constructs_pkg.emulator.telemetry import FunctionTelemetry
 
 
 def _utc_now() -> datetime:
@@ -63,6 +65,17 @@ class Gate:
         Raises:
             SignatureRefusal: none, or one that does not hold.
         """
+        return self._verify(request, service, region)[0]
+
+    def identify_anywhere(self, request: HttpRequest, *, service: str) -> tuple[Principal | None, str]:
+        """Whose signature a request to an endpoint of all regions carries, and the region that it is meant for.
+
+        Raises:
+            SignatureRefusal: none, or one that does not hold.
+        """
+        return self._verify(request, service, None)
+
+    def _verify(self, request: HttpRequest, service: str, region: str | None) -> tuple[Principal | None, str]:
         signed = SignedRequest(
             method=request.method,
             raw_path=request.raw_path,
@@ -71,7 +84,7 @@ class Gate:
             body=request.body,
         )
         signature = verify(signed, lookup=self.principals.credentials, now=self._now(), region=region, service=service)
-        return self.principals.by_access_key(signature.credentials.access_key_id)
+        return self.principals.by_access_key(signature.credentials.access_key_id), signature.region
 
 
 def request_context(request: HttpRequest) -> dict[str, str]:
@@ -94,6 +107,7 @@ class FunctionService:
         *,
         broken: str | None,
         faults: Faults | None = None,
+        telemetry: FunctionTelemetry | None = None,
         retired: Callable[[], None] | None = None,
     ) -> None:
         """
@@ -102,12 +116,14 @@ class FunctionService:
             concurrency: Its environments; None for a broken function.
             broken: Why it cannot be run, or None.
             faults: What goes wrong on purpose.
+            telemetry: Who is told of calls that never reach an environment.
             retired: Called when another has taken its place and its last stream has ended.
         """
         self.function = function
         self._retired = retired
         self.broken = broken
         self._faults = faults
+        self._telemetry = telemetry
         self._concurrency = concurrency
 
     @property
@@ -139,6 +155,13 @@ class FunctionService:
                 FunctionError.of_platform("Runtime.InvalidEntrypoint", f"RequestId: {invocation.request_id} Error: {reason}")
             )
             return
-        if self._faults is not None:
-            self._faults.apply(self.function, invocation)
-        await self._concurrency.invoke(version, invocation)
+        try:
+            if self._faults is not None:
+                self._faults.apply(self.function, invocation)
+            await self._concurrency.invoke(version, invocation)
+        except Throttled:
+            if self._telemetry is not None:
+                self._telemetry.throttled(qualifier)
+            raise
+        if invocation.error is not None and not invocation.started_at and self._telemetry is not None:
+            self._telemetry.failed_to_start(invocation)

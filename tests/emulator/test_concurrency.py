@@ -61,7 +61,7 @@ def test_a_provisioned_environment_that_dies_is_made_anew(app, emulate, logs) ->
     app.function("Fn", "import os\ndef handler(event, context):\n    os._exit(1)\n", provisioned=1)
     emulator = emulate(app)
     assert call(emulator.urls["Test/Fn"], emulator.principals["admin"]).status == 502
-    wait_for(lambda: len(logs.having("Phase: init Status: success")) == 2)
+    wait_for(lambda: len(logs.having("INIT_REPORT")) == 2)
 
 
 def test_calls_beyond_the_reserved_concurrency_are_429(app, emulate, tmp_path) -> None:

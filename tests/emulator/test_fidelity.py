@@ -189,7 +189,7 @@ def test_environments_are_warmed_for_the_least_that_autoscaling_keeps(app, emula
     }
     app.add("Target", "AWS::ApplicationAutoScaling::ScalableTarget", properties, DependsOn=["FnAlias"])
     emulate(app)
-    assert len(logs.having("Phase: init Status: success")) == 2
+    assert len(logs.having("INIT_REPORT")) == 2
 
 
 RESTORED = """
@@ -227,7 +227,8 @@ def test_a_hook_that_fails_after_the_restore_fails_the_call(app, emulate, logs) 
     name = emulator.json()["functions"][0]["function_name"]
     answer = lambda_client(emulator).invoke(FunctionName=name, Qualifier="live")
     assert answer["FunctionError"] == "Unhandled"
-    assert logs.having("RESTORE_REPORT Status: error")
+    (line,) = logs.having("RESTORE_REPORT")
+    assert "\tStatus: error\tError Type: " in line
 
 
 def test_a_record_of_several_lines_stays_one(app, emulate, logs) -> None:

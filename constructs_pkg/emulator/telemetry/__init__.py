@@ -2,5 +2,23 @@
 
 from constructs_pkg.emulator.telemetry.alarms import AlarmState
 from constructs_pkg.emulator.telemetry.metrics import MetricStore, StatisticUnknown
+from constructs_pkg.emulator.telemetry.recorder import (
+    SETTLE_SECONDS,
+    EnvironmentTelemetry,
+    FunctionTelemetry,
+    LogEvent,
+    Stream,
+    Telemetry,
+)
 
-__all__ = ["AlarmState", "MetricStore", "StatisticUnknown"]
+__all__ = [
+    "SETTLE_SECONDS",
+    "AlarmState",
+    "EnvironmentTelemetry",
+    "FunctionTelemetry",
+    "LogEvent",
+    "MetricStore",
+    "StatisticUnknown",
+    "Stream",
+    "Telemetry",
+]

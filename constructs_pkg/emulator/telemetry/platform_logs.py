@@ -52,12 +52,14 @@ class Answer:
 
 
 def init_start(
-    *, kind: str, name: str, version: str, runtime: str, runtime_arn: str, instance: str, memory_mb: int
+    *, kind: str, phase: str = "init", name: str, version: str, runtime: str, runtime_arn: str, instance: str, memory_mb: int
 ) -> PlatformEvent:
-    """An environment begins its init phase. `kind` is `on-demand`, `provisioned-concurrency` or `snap-start`."""
+    """An environment begins its init phase. `kind` is `on-demand`, `provisioned-concurrency` or `snap-start`; `phase` is `invoke`
+    for an init that is begun anew at the invocation, having taken too long before.
+    """
     record = {
         "initializationType": kind,
-        "phase": "init",
+        "phase": phase,
         "runtimeVersion": runtime,
         "runtimeVersionArn": runtime_arn,
         "functionName": name,
@@ -68,17 +70,17 @@ def init_start(
     return PlatformEvent(type="platform.initStart", level="INFO", record=record)
 
 
-def init_runtime_done(*, kind: str, error_type: str | None, status: str) -> PlatformEvent:
+def init_runtime_done(*, kind: str, phase: str = "init", error_type: str | None, status: str) -> PlatformEvent:
     """The runtime is ready, or has given up."""
-    record = {"initializationType": kind, "phase": "init", "status": status, **_error(error_type)}
+    record = {"initializationType": kind, "phase": phase, "status": status, **_error(error_type)}
     return PlatformEvent(type="platform.initRuntimeDone", level=_level("DEBUG", status), record=record)
 
 
-def init_report(*, kind: str, seconds: float, error_type: str | None, status: str) -> PlatformEvent:
+def init_report(*, kind: str, phase: str = "init", seconds: float, error_type: str | None, status: str) -> PlatformEvent:
     """The init phase is over. Told at INFO where nobody waited for it."""
     record = {
         "initializationType": kind,
-        "phase": "init",
+        "phase": phase,
         "status": status,
         "metrics": {"durationMs": milliseconds(seconds)},
         **_error(error_type),

@@ -1,0 +1,405 @@
+"""Where the emulator tells what happens: out of it come log lines, metrics, and what the console shows.
+
+`Telemetry` is for the whole run, `FunctionTelemetry` for a function, `EnvironmentTelemetry` for one of its environments.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from constructs_pkg.emulator.telemetry import lambda_metrics, platform_logs
+from constructs_pkg.emulator.telemetry.alarms import Alarms, AlarmState, read_alarms
+from constructs_pkg.emulator.telemetry.log_events import MetricFilter, embedded_samples, read_metric_filters
+from constructs_pkg.emulator.telemetry.metrics import MetricStore
+from constructs_pkg.emulator.telemetry.platform_logs import LEVELS, TEXT_LEVEL, Answer, PlatformEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from constructs_pkg.assembly import CloudAssembly
+    from constructs_pkg.emulator.functions import Function, FunctionUrl
+    from constructs_pkg.emulator.http_server import Exchange
+    from constructs_pkg.emulator.invocation import FunctionError, Invocation
+
+KEPT_LINES = 10_000
+"""So many log lines are kept for those who ask."""
+
+APPLICATION_LEVELS = {"TRACE": 0, "DEBUG": 1, "INFO": 2, "WARN": 3, "ERROR": 4, "FATAL": 5}
+
+SETTLE_SECONDS = 10.0
+"""How long one waits for what has begun to be over."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogEvent:
+    """One event of a log group. `at` is in seconds since 1970."""
+
+    at: float
+    log_group: str
+    function: str
+    line: str
+
+
+@dataclass(kw_only=True)
+class Stream:
+    """An invocation in flight, as the console shows it."""
+
+    function: Function
+    qualifier: str | None
+    invocation: Invocation
+    cold: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.monotonic() - self.invocation.started_at
+
+    @property
+    def first_byte_seconds(self) -> float | None:
+        """From its beginning to the first byte; None until then."""
+        return self.invocation.first_byte_at - self.invocation.started_at if self.invocation.responding else None
+
+
+class Telemetry:
+    """What this run tells of itself.
+
+    Attributes:
+        metrics: Every metric, AWS/Lambda's and those of logs.
+        streams: Invocations in flight, by request id.
+        events: The last log events of all functions.
+    """
+
+    def __init__(
+        self,
+        assembly: CloudAssembly,
+        *,
+        log: Callable[[str], None],
+        longest_period: int | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        Args:
+            assembly: Whose metric filters and alarms count.
+            log: Takes log lines.
+            longest_period: Longer periods of alarms count as so many seconds. Default: the template's own.
+            clock: The time in seconds since 1970.
+        """
+        self.metrics = MetricStore(clock)
+        self.streams: dict[str, Stream] = {}
+        self.events: deque[LogEvent] = deque(maxlen=KEPT_LINES)
+        self._log = log
+        self._longest_period = longest_period
+        self._unsettled = 0
+        self._quiet = asyncio.Event()
+        self._url_series: dict[tuple[str, str | None], lambda_metrics.UrlSeries] = {}
+        self._alarms = Alarms([], [], self.metrics)
+        self._filters: dict[str, list[MetricFilter]] = {}
+        self.use(assembly)
+
+    def use(self, assembly: CloudAssembly) -> None:
+        """Takes the metric filters and alarms of an assembly, in place of those before. Metrics stay."""
+        filters, refused = read_metric_filters(assembly)
+        self._filters = {}
+        for one in filters:
+            self._filters.setdefault(one.log_group, []).append(one)
+        for line in refused:
+            self._log(f"warning: {line}")
+        self._alarms = Alarms(*read_alarms(assembly), self.metrics, longest_period=self._longest_period)
+
+    def alarms(self) -> Mapping[str, AlarmState]:
+        """The state of each of the template's alarms by what this run has measured until now, by construct path."""
+        return self._alarms.evaluate()
+
+    def function(self, function: Function, log: Callable[[str], None]) -> FunctionTelemetry:
+        """For one function. `log` takes its lines."""
+        return FunctionTelemetry(self, function, log)
+
+    def url_request(self, url: FunctionUrl, exchange: Exchange) -> None:
+        """A Function URL is asked; the rest is told when it has answered."""
+        key = (url.function_name, url.qualifier)
+        series = self._url_series.get(key)
+        if series is None:
+            series = self._url_series[key] = lambda_metrics.UrlSeries(self.metrics, *key)
+        answered, started = series.answered, time.monotonic()
+        self._unsettled += 1
+
+        def over() -> None:
+            answered(exchange.status, time.monotonic() - started)
+            self._unsettled -= 1
+            self.rest()
+
+        exchange.on_over = over
+
+    def rest(self) -> None:
+        """Something is over: those who wait for everything to be over look again."""
+        if not self._unsettled and not self.streams:
+            self._quiet.set()
+
+    async def settled(self, seconds: float = SETTLE_SECONDS) -> None:
+        """Waits until everything that has begun has been told.
+
+        Raises:
+            TimeoutError: something is still under way after so many seconds.
+        """
+        self._quiet.clear()
+        self.rest()
+        async with asyncio.timeout(seconds):
+            await self._quiet.wait()
+
+    def take(self, function: Function, line: str, document: Any) -> None:
+        """A log event: kept, and looked at for metrics.
+
+        Args:
+            function: Whose.
+            line: The event.
+            document: The same where it is JSON, else None.
+        """
+        self.events.append(LogEvent(at=self.metrics.clock(), log_group=function.log_group, function=function.path, line=line))
+        for one in self._filters.get(function.log_group, ()):
+            for namespace, name, value, dimensions in one.samples(line, document):
+                self.metrics.put(namespace, name, value, dimensions)
+        for (namespace, name, value, dimensions), at in embedded_samples(document):
+            self.metrics.put(namespace, name, value, dimensions, at=at)
+
+
+class FunctionTelemetry:
+    """What one function does."""
+
+    def __init__(self, telemetry: Telemetry, function: Function, log: Callable[[str], None]) -> None:
+        self.telemetry = telemetry
+        self.function = function
+        self.say = log
+        self._json = function.log_format == "JSON"
+        self._level = LEVELS.get(function.system_log_level if self._json else TEXT_LEVEL, LEVELS["INFO"])
+        self._application_level = APPLICATION_LEVELS.get(function.log_level, APPLICATION_LEVELS["INFO"])
+        self._series: dict[tuple[str | None, str], lambda_metrics.AliasSeries] = {}
+        self._active: dict[str | None, int] = {}
+
+    def environment(self, *, version: str, kind: str) -> EnvironmentTelemetry:
+        """For one environment. `kind` is as in AWS_LAMBDA_INITIALIZATION_TYPE."""
+        return EnvironmentTelemetry(self, version=version, kind=kind)
+
+    def line(self, text: str) -> None:
+        """A line that the function itself wrote."""
+        document = _document(text)
+        if self._json and isinstance(document, dict) and "_aws" not in document:
+            level = APPLICATION_LEVELS.get(str(document.get("level", "")).upper(), APPLICATION_LEVELS["INFO"])
+            if "level" in document and level < self._application_level:
+                return
+        self.telemetry.take(self.function, text, document)
+        self.say(text)
+
+    def event(self, event: PlatformEvent) -> None:
+        """An event of the platform, written as the function's log format and level have it."""
+        if LEVELS[event.level] < self._level:
+            return
+        now = datetime.now(UTC)
+        if self._json:
+            line = platform_logs.json_line(event, now)
+            self.telemetry.take(self.function, line, {"type": event.type, "record": event.record})
+            self.say(line)
+            return
+        for line in platform_logs.text_lines(event):
+            self.telemetry.take(self.function, line, None)
+            self.say(line)
+
+    def throttled(self, qualifier: str | None) -> None:
+        """An invocation was refused."""
+        self.series(qualifier).throttled()
+
+    def failed_to_start(self, invocation: Invocation) -> None:
+        """An invocation failed because its environment did."""
+        self.series(qualifier_of(invocation)).invoked(seconds=None, failed=True)
+
+    def began(self, stream: Stream, *, provisioned: bool, busy: int, allocated: int) -> None:
+        """An invocation reached an environment.
+
+        Args:
+            stream: The invocation.
+            provisioned: Whether the environment is a provisioned one.
+            busy: Provisioned environments of its version that are busy now, this one among them.
+            allocated: Provisioned environments that the version has; 0 for none.
+        """
+        qualifier = stream.qualifier
+        self._active[qualifier] = self._active.get(qualifier, 0) + 1
+        self.telemetry.streams[stream.invocation.request_id] = stream
+        series = self.series(qualifier)
+        series.concurrent(self._active[qualifier], sum(self._active.values()), len(self.telemetry.streams))
+        if allocated:
+            series.provisioned(spilled=not provisioned, busy=busy, allocated=allocated)
+
+    def ended(self, invocation: Invocation, answer: Answer) -> None:
+        """An invocation is wholly over."""
+        stream = self.telemetry.streams.pop(invocation.request_id, None)
+        if stream is None:
+            return
+        self._active[stream.qualifier] -= 1
+        self.series(stream.qualifier).invoked(seconds=answer.done, failed=invocation.error is not None)
+        self.telemetry.rest()
+
+    def series(self, qualifier: str | None) -> lambda_metrics.AliasSeries:
+        """The metrics of the function by one qualifier."""
+        version = self.function.version_of(qualifier) or ""
+        key = (qualifier, version)
+        found = self._series.get(key)
+        if found is None:
+            found = self._series[key] = lambda_metrics.AliasSeries(self.telemetry.metrics, self.function.name, qualifier, version)
+        return found
+
+
+class EnvironmentTelemetry:
+    """What one environment does, in the order in which it does it."""
+
+    def __init__(self, function: FunctionTelemetry, *, version: str, kind: str) -> None:
+        self._function = function
+        self._version = version
+        self._kind = kind
+        self._instance = f"{datetime.now(UTC):%Y/%m/%d}/[{version}]{uuid4().hex}"
+        self._init_seconds: float | None = None
+        self._restore_seconds: float | None = None
+        self._restored_at: float | None = None
+        self._init_at = time.monotonic()
+        self._phase = "init"
+        self._started_at = datetime.now(UTC)
+        self.pid = 0
+
+    @property
+    def log_stream(self) -> str:
+        """The name of its log stream."""
+        return self._instance
+
+    def line(self, text: str) -> None:
+        """A line that the function itself wrote."""
+        self._function.line(text)
+
+    def init_started(self, phase: str = "init") -> None:
+        """The init phase begins, or is begun anew in the phase `invoke`."""
+        self._phase, self._init_at = phase, time.monotonic()
+        self._function.event(platform_logs.init_start(kind=self._kind, phase=phase, **self._where(self._function.function)))
+
+    def init_done(self, error: FunctionError | None = None, *, timed_out: bool = False) -> None:
+        """The init phase is over, well or badly; with SnapStart, what is over now is the restore."""
+        if self._restored_at is not None:
+            self._restore_done(error)
+            return
+        seconds = time.monotonic() - self._init_at
+        status = "timeout" if timed_out else "error" if error is not None else "success"
+        common: dict[str, Any] = {
+            "kind": self._kind,
+            "phase": self._phase,
+            "status": status,
+            "error_type": error.error_type if error is not None else None,
+        }
+        if not timed_out:
+            self._function.event(platform_logs.init_runtime_done(**common))
+        self._function.event(platform_logs.init_report(seconds=seconds, **common))
+        if status == "success" and self._kind == "on-demand":
+            self._init_seconds = seconds
+        if error is not None:
+            self._function.say(f"init failed: {error.error_type}: {error.message}")
+
+    def restored(self) -> None:
+        """The runtime is ready for a snapshot; the one process goes on as if restored from it."""
+        self.init_done()
+        self._restored_at = time.monotonic()
+        self._function.event(platform_logs.restore_start(**self._where(self._function.function)))
+
+    def _restore_done(self, error: FunctionError | None) -> None:
+        assert self._restored_at is not None
+        seconds, self._restored_at = time.monotonic() - self._restored_at, None
+        status, error_type = ("success", None) if error is None else ("error", error.error_type)
+        self._function.event(platform_logs.restore_runtime_done(status=status, error_type=error_type))
+        self._function.event(platform_logs.restore_report(seconds=seconds, status=status, error_type=error_type))
+        self._restore_seconds = seconds
+
+    def began(self, invocation: Invocation, *, provisioned: bool, busy: int, allocated: int) -> None:
+        """An invocation begins; see FunctionTelemetry.began."""
+        self._started_at = datetime.now(UTC)
+        stream = Stream(
+            function=self._function.function,
+            qualifier=qualifier_of(invocation),
+            invocation=invocation,
+            cold=self._init_seconds is not None,
+        )
+        self._function.began(stream, provisioned=provisioned, busy=busy, allocated=allocated)
+        self._function.event(
+            platform_logs.start(request_id=invocation.request_id, version=self._version, trace=invocation.trace_id)
+        )
+
+    def ended(self, invocation: Invocation, *, status: str = "success", error_type: str | None = None) -> None:
+        """An invocation is wholly over: the runtime asked for the next one, or the environment ended."""
+        since = invocation.started_at
+        answer = Answer(
+            done=time.monotonic() - since,
+            begun=invocation.first_byte_at - since if invocation.responding else None,
+            ended=invocation.ended_at - since if invocation.ended_at else None,
+            produced_bytes=invocation.produced_bytes,
+            status=status,
+            error_type=error_type,
+        )
+        common: dict[str, Any] = {"request_id": invocation.request_id, "trace": invocation.trace_id, "answer": answer}
+        self._function.event(platform_logs.runtime_done(started_at=self._started_at, **common))
+        self._function.event(
+            platform_logs.report(
+                memory_mb=self._function.function.memory_mb,
+                used_mb=peak_memory_mb(self.pid),
+                init_seconds=self._init_seconds,
+                restore_seconds=self._restore_seconds,
+                **common,
+            )
+        )
+        self._init_seconds = self._restore_seconds = None
+        self._function.ended(invocation, answer)
+
+    def _where(self, function: Function) -> dict[str, Any]:
+        family = function.runtime or "provided"
+        return {
+            "name": function.name,
+            "version": self._version,
+            # Lambda names the runtime's own version here (python:3.13.v12) and its ARN; there is no such version on this machine.
+            "runtime": f"{_dotted(family)}.emulated",
+            "runtime_arn": f"arn:aws:lambda:{function.region}::runtime:emulated",
+            "instance": self._instance,
+            "memory_mb": function.memory_mb,
+        }
+
+
+def qualifier_of(invocation: Invocation) -> str | None:
+    """The alias or version that a caller named."""
+    parts = invocation.invoked_arn.split(":")
+    return parts[7] if len(parts) > 7 else None
+
+
+def peak_memory_mb(pid: int) -> int | None:
+    """The most memory that a process ever held; None where the system does not tell (it is Linux's /proc that does)."""
+    if not pid:
+        return None
+    try:
+        status = Path(f"/proc/{pid}/status").read_bytes()
+    except OSError:
+        return None
+    _, found, rest = status.partition(b"VmHWM:")
+    return -(-int(rest.split(None, 1)[0]) // 1024) if found else None
+
+
+def _dotted(runtime: str) -> str:
+    """`python3.13` as `python:3.13`."""
+    name = runtime.rstrip("0123456789.x")
+    return f"{name}:{runtime[len(name) :]}" if name and name != runtime else runtime
+
+
+def _document(text: str) -> Any:
+    if not text.startswith("{"):
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
