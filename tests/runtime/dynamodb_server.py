@@ -21,12 +21,19 @@ if TYPE_CHECKING:
 PATIENCE = 30.0
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "eu-west-1"}
 SERVER = """
-import sys
+import threading
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 WSGIRequestHandler.protocol_version = "HTTP/1.1"
-server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True)
+moto, one_at_a_time = DomainDispatcherApplication(create_backend_app), threading.Lock()
+
+def application(environ, start_response):
+    # A condition and its write are one step in DynamoDB; between threads moto's are two.
+    with one_at_a_time:
+        return [b"".join(moto(environ, start_response))]
+
+server = make_server("127.0.0.1", 0, application, threaded=True)
 print(server.port, flush=True)
 server.serve_forever()
 """

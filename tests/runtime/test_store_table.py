@@ -136,6 +136,7 @@ def test_slots_are_taken_once_held_again_and_given_back(table: Table) -> None:
 
 
 def test_of_many_who_want_the_last_slot_one_gets_it(table: Table) -> None:
+    """That a condition and its write are one step is DynamoDB's promise, which the server keeps by one request at a time."""
     got: list[bool] = []
     start = threading.Barrier(8)
 
