@@ -149,7 +149,7 @@ def distribution(stack: Stack) -> None:
 
 
 def rest_api(stack: Stack) -> None:
-    plain = alias(stack, "java")
+    plain = alias(stack, "provided")
     from constructs_pkg import StreamingRestApi
 
     StreamingRestApi(stack, "Api", alias=plain)
