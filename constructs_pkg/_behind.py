@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_cdk import Annotations, Token
+from aws_cdk import Annotations
 from aws_cdk import aws_lambda as lambda_
+
+from ._tokens import is_unresolved
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -22,7 +24,7 @@ def timeout_seconds(alias: lambda_.IAlias) -> float | None:
         return None if milliseconds is None else milliseconds / 1000
     # CloudFormation's own default, https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-function.html
     seconds = 3 if resource.timeout is None else resource.timeout
-    return None if Token.is_unresolved(seconds) else seconds
+    return None if is_unresolved(seconds) else seconds
 
 
 def remember_facts(function: lambda_.IFunction, **facts: float | str | bool | None) -> None:
@@ -42,7 +44,7 @@ def remember_heartbeat(function: lambda_.IFunction, seconds: int) -> None:
     The environment variable says it too, but an L2 function's environment cannot be read back through jsii: it is a lazy
     value, of which Python sees an empty struct (seen on aws-cdk-lib 2.275.0).
     """
-    if not Token.is_unresolved(seconds):
+    if not is_unresolved(seconds):
         function.node.add_metadata(_HEARTBEAT, seconds)
 
 
@@ -69,7 +71,7 @@ def require_heartbeat_within(
         ValueError: `HEARTBEAT_TOO_SLOW` when a heartbeat is not shorter than the limit.
     """
     beat = heartbeat_seconds(alias) if stated is None else stated
-    if Token.is_unresolved(beat) or Token.is_unresolved(limit_seconds):
+    if is_unresolved(beat) or is_unresolved(limit_seconds):
         return
     if beat is not None and beat >= limit_seconds:
         raise ValueError(

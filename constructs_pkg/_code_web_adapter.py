@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Stack, Token
+from aws_cdk import Stack
 from aws_cdk import aws_lambda as lambda_
 
 from . import _code_checks as checks
@@ -13,6 +13,7 @@ from ._bundling import Target
 from ._code_binding import BoundCode, asset
 from ._code_nodejs import NODE_RUNTIMES, require_packages
 from ._code_python import PYTHON_RUNTIMES, bundled
+from ._tokens import is_unresolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,7 +98,7 @@ def _check_command(command: Sequence[str]) -> None:
 
 
 def _check_port(port: int) -> None:
-    if Token.is_unresolved(port):
+    if is_unresolved(port):
         return
     if not 1024 <= port <= 65_535 or port in _TAKEN_PORTS:
         raise ValueError(
@@ -113,7 +114,7 @@ def _layer_arn(scope: Construct, architecture: lambda_.Architecture) -> str:
     """
     region = Stack.of(scope).region
     name = _LAYERS[architecture.name]
-    if Token.is_unresolved(region) or not region.startswith(_ELSEWHERE):
+    if is_unresolved(region) or not region.startswith(_ELSEWHERE):
         return f"arn:aws:lambda:{region}:{_ACCOUNT}:layer:{name}:{_VERSION}"
     account = _CHINA.get(region) if architecture.name == "x86_64" else None
     if account is None:

@@ -6,13 +6,14 @@ import re
 from typing import Final
 
 import jsii
-from aws_cdk import Annotations, Resource, Stack, Token
+from aws_cdk import Annotations, Resource, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.interfaces import aws_lambda as lambda_refs
 from constructs import Construct
 
 from ._grants import construct_of, name_of
+from ._tokens import is_unresolved
 from .url import StreamingUrl
 
 # https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html; China's regions end in .on.amazonwebservices.com.cn
@@ -26,7 +27,7 @@ class ImportedUrl(StreamingUrl):
         self, scope: Construct, id: str, *, alias: lambda_.IAlias, url: str, auth_type: lambda_.FunctionUrlAuthType
     ) -> None:
         Construct.__init__(self, scope, id)
-        if not Token.is_unresolved(url) and _ADDRESS.fullmatch(url) is None:
+        if not is_unresolved(url) and _ADDRESS.fullmatch(url) is None:
             raise ValueError(
                 f"URL_MALFORMED: url is {url!r}; a Function URL looks like https://<id>.lambda-url.<region>.on.aws/. Give the address "
                 "as Lambda returns it; a domain of your own in front of it is not what a grant or a front needs."
@@ -43,7 +44,7 @@ class ImportedUrl(StreamingUrl):
 
     def _require_effect(self, principal: iam.IGrantable) -> None:
         here, there = Stack.of(self).account, self._function.env.account
-        if Token.is_unresolved(here) or Token.is_unresolved(there) or here == there:
+        if is_unresolved(here) or is_unresolved(there) or here == there:
             return
         if construct_of(principal.grant_principal) is None:
             raise ValueError(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Resource, Stack, Token
+from aws_cdk import Resource, Stack
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_route53 as route53
 
+from ._tokens import is_unresolved
 from ._us_east_1 import US_EAST_1, readable_from_elsewhere, scope_in_us_east_1
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class OwnDomain:
             return []
         records: list[route53.ARecord | route53.AaaaRecord] = []
         for index, name in enumerate(self.names):
-            label = f"Name{index + 1}" if Token.is_unresolved(name) else name
+            label = f"Name{index + 1}" if is_unresolved(name) else name
             where = route53.RecordTarget.from_alias(target)
             records.append(route53.ARecord(self._scope, f"{label}-IPv4", zone=self._zone, record_name=name, target=where))
             records.append(route53.AaaaRecord(self._scope, f"{label}-IPv6", zone=self._zone, record_name=name, target=where))
@@ -110,8 +111,8 @@ def _refuse_unused(certificate: acm.ICertificate | None, zone: route53.IHostedZo
 
 def _require_region(certificate: acm.ICertificate, wanted: str) -> None:
     arn = certificate.certificate_arn
-    found = Stack.of(certificate).region if Token.is_unresolved(arn) else arn.split(":")[3]
-    if Token.is_unresolved(found) or Token.is_unresolved(wanted) or found == wanted:
+    found = Stack.of(certificate).region if is_unresolved(arn) else arn.split(":")[3]
+    if is_unresolved(found) or is_unresolved(wanted) or found == wanted:
         return
     raise ValueError(
         f"CERTIFICATE_REGION: the certificate is in {found}, and this front takes one from {wanted} alone. Make it there, or give "

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import jsii
-from aws_cdk import Token
 from aws_cdk import aws_lambda as lambda_
 from constructs import IValidation
 
+from ._tokens import is_unresolved
 from ._variables import variables_of
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class _ReallyStreams:
 
 def _refuse_pretence(alias: lambda_.IAlias) -> None:
     resource = alias.version.lambda_.node.default_child
-    if not isinstance(resource, lambda_.CfnFunction) or resource.runtime is None or Token.is_unresolved(resource.runtime):
+    if not isinstance(resource, lambda_.CfnFunction) or resource.runtime is None or is_unresolved(resource.runtime):
         return  # imported, or an image, of which nothing is known here
     if resource.runtime.startswith(_BUFFERING) and _WRAPPER_VARIABLE not in variables_of(resource):
         raise ValueError(

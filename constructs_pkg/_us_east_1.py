@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
-from aws_cdk import CrossStackReferences, Environment, NestedStack, ReferenceStrength, Stack, Stage, Token
+from aws_cdk import CrossStackReferences, Environment, NestedStack, ReferenceStrength, Stack, Stage
 from constructs import Construct
+
+from ._tokens import is_unresolved
 
 if TYPE_CHECKING:
     from constructs import IConstruct
@@ -29,7 +31,7 @@ def scope_in_us_east_1(scope: Construct, *, what: str, instead: str) -> Construc
         ValueError: `WAF_REGION` when the region of scope's stack is not known at synthesis.
     """
     stack = _topmost(Stack.of(scope))
-    if Token.is_unresolved(stack.region):
+    if is_unresolved(stack.region):
         raise ValueError(
             f"WAF_REGION: {scope.node.path} needs {what}, which CloudFront takes from us-east-1 alone, and the region of its stack is "
             f"not known at synthesis. Give the stack env=Environment(region=...), or {instead}."
@@ -62,7 +64,7 @@ def _support_stack(stack: Stack) -> Stack:
         id,
         stack_name=f"{stack.stack_name}-{US_EAST_1}",
         description=f"What CloudFront takes from us-east-1 alone, for {stack.stack_name}",
-        env=Environment(region=US_EAST_1, account=None if Token.is_unresolved(stack.account) else stack.account),
+        env=Environment(region=US_EAST_1, account=None if is_unresolved(stack.account) else stack.account),
         tags=stack.tags.tag_values(),
         termination_protection=stack.termination_protection,
     )

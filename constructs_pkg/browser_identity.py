@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, cast
 
 import jsii
-from aws_cdk import Annotations, Duration, RemovalPolicy, Stack, Token
+from aws_cdk import Annotations, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
+
+from ._tokens import is_unresolved
 
 if TYPE_CHECKING:
     from .url import StreamingUrl
@@ -208,7 +210,7 @@ class BrowserIdentity(Construct):
         email: cognito.UserPoolEmail | None,
         removal_policy: RemovalPolicy,
     ) -> cognito.UserPool:
-        known_length = _SHORTEST_PASSWORD if Token.is_unresolved(password_length) else password_length
+        known_length = _SHORTEST_PASSWORD if is_unresolved(password_length) else password_length
         user_pool = cognito.UserPool(
             self,
             "UserPool",
@@ -256,7 +258,7 @@ def _pass_token(client: cognito.UserPoolClient, refresh: Duration | None) -> Non
 
 
 def _check_password_length(length: int) -> None:
-    if not Token.is_unresolved(length) and not _SHORTEST_PASSWORD <= length <= _LONGEST_PASSWORD:
+    if not is_unresolved(length) and not _SHORTEST_PASSWORD <= length <= _LONGEST_PASSWORD:
         raise ValueError(
             f"PASSWORD_LENGTH: password_length is {length!r}; it takes {_SHORTEST_PASSWORD} to {_LONGEST_PASSWORD}. Choose a length "
             "within that range; Cognito itself would take 6."

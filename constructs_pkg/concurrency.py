@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from aws_cdk import Names, Stack, TimeZone, Token
+from aws_cdk import Names, Stack, TimeZone
 from aws_cdk import aws_applicationautoscaling as appscaling
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
+
+from ._tokens import is_unresolved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -158,7 +160,7 @@ class ProvisionedConcurrency:
     def highest(self) -> int:
         """Most environments that can be warm at any time, in or outside the hours."""
         bounds = [self.maximum, *(self._bounds(hours)[1] for hours in self.hours)]
-        known = [bound for bound in bounds if not Token.is_unresolved(bound)]
+        known = [bound for bound in bounds if not is_unresolved(bound)]
         return max(known) if known else self.maximum
 
     @property
@@ -250,7 +252,7 @@ class ProvisionedConcurrency:
     def _bounds(self, hours: WarmHours) -> tuple[int, int]:
         if hours.max_capacity is not None:
             return hours.min_capacity, hours.max_capacity
-        if self.utilization is None or Token.is_unresolved(self.maximum) or Token.is_unresolved(hours.min_capacity):
+        if self.utilization is None or is_unresolved(self.maximum) or is_unresolved(hours.min_capacity):
             return hours.min_capacity, hours.min_capacity
         return hours.min_capacity, max(hours.min_capacity, self.maximum)
 
@@ -270,7 +272,7 @@ class ProvisionedConcurrency:
             )
         reserved = resource.reserved_concurrent_executions
         highest = self.highest
-        if reserved is None or Token.is_unresolved(reserved) or Token.is_unresolved(highest):
+        if reserved is None or is_unresolved(reserved) or is_unresolved(highest):
             return
         if highest > reserved:
             raise ValueError(
@@ -350,7 +352,7 @@ def _same_version(one: lambda_.CfnAlias, other: lambda_.CfnAlias) -> bool:
 
 
 def _check_capacity(environments: int) -> None:
-    if not Token.is_unresolved(environments) and (
+    if not is_unresolved(environments) and (
         isinstance(environments, bool) or not isinstance(environments, int) or environments < 1
     ):
         raise ValueError(
@@ -360,14 +362,14 @@ def _check_capacity(environments: int) -> None:
 
 
 def _check_order(minimum: int, maximum: int) -> None:
-    if not Token.is_unresolved(minimum) and not Token.is_unresolved(maximum) and maximum < minimum:
+    if not is_unresolved(minimum) and not is_unresolved(maximum) and maximum < minimum:
         raise ValueError(
             f"PC_MAX_BELOW_MIN: max_capacity {maximum} is below min_capacity {minimum}. Raise max_capacity to at least {minimum}."
         )
 
 
 def _check_utilization(utilization: float | None) -> None:
-    if utilization is None or Token.is_unresolved(utilization):
+    if utilization is None or is_unresolved(utilization):
         return
     if isinstance(utilization, bool) or not isinstance(utilization, int | float) or not 0.1 <= utilization <= 0.9:
         raise ValueError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Acknowledgment, Annotations, Duration, Names, RemovalPolicy, Stack, Token, Validations
+from aws_cdk import Acknowledgment, Annotations, Duration, Names, RemovalPolicy, Stack, Validations
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_lambda as lambda_
@@ -15,6 +15,7 @@ from constructs import Construct
 from ._behind import require_heartbeat_within, timeout_seconds
 from ._edge_signer import EdgeSigner
 from ._own_domain import OwnDomain
+from ._tokens import is_unresolved
 from ._us_east_1 import US_EAST_1, scope_in_us_east_1
 from .web_acl import ManagedWebAcl, WebAcl, require_scope
 
@@ -294,7 +295,7 @@ class StreamingDistribution(Construct):
     def _global_name(self, suffix: str, longest: int) -> str:
         """CloudFront's names are one per account: without the region the same stack could stand in one region only."""
         region = Stack.of(self).region
-        room = longest - len(suffix) - 2 - (20 if Token.is_unresolved(region) else len(region))
+        room = longest - len(suffix) - 2 - (20 if is_unresolved(region) else len(region))
         return f"{Names.unique_resource_name(self, max_length=room)}-{suffix}-{region}"
 
     def _pass_tokens(self, response: Duration, completion: Duration | None) -> None:
@@ -333,7 +334,7 @@ def _require_same_environment(scope: Construct, alias: lambda_.IAlias) -> None:
     stack = Stack.of(scope)
     there = alias.version.lambda_.env  # of an imported alias CDK says the importing stack's own
     for what, mine, its in (("region", stack.region, there.region), ("account", stack.account, there.account)):
-        if not Token.is_unresolved(mine) and not Token.is_unresolved(its) and mine != its:
+        if not is_unresolved(mine) and not is_unresolved(its) and mine != its:
             raise ValueError(
                 f"DISTRIBUTION_ELSEWHERE: the function is in {what} {its}, this stack in {mine}. The function's permission for CloudFront "
                 f"has to be made where the function is. Put the distribution into a stack of the function's {what}; what CloudFront needs "

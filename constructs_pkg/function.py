@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, cast
 
 import jsii
-from aws_cdk import Annotations, Duration, RemovalPolicy, Token
+from aws_cdk import Annotations, Duration, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -15,6 +15,7 @@ from constructs import Construct
 from ._behind import remember_heartbeat
 from ._execution_role import acknowledge_findings, execution_role, trace
 from ._really_streams import known_to_stream
+from ._tokens import is_unresolved
 from .defaults import StreamingDefaults, first_given
 from .limits import StreamLimits
 from .observability.alarms import StreamAlarms
@@ -329,7 +330,7 @@ class StreamingFunction(Construct):
 
 
 def _check_memory(memory_size: int) -> None:
-    if not Token.is_unresolved(memory_size) and not 128 <= memory_size <= 10_240:
+    if not is_unresolved(memory_size) and not 128 <= memory_size <= 10_240:
         raise ValueError(
             f"MEMORY_OUT_OF_RANGE: memory_size is {memory_size} MB; Lambda takes 128 to 10240. Choose a size within that range."
         )
@@ -345,12 +346,12 @@ def _check_times(timeout: Duration, limits: StreamLimits) -> None:
             "For a longer answer let the caller come back and resume."
         )
     margin, longest = limits.deadline_margin_ms, limits.max_duration_seconds
-    if not Token.is_unresolved(margin) and margin >= seconds * 1000:
+    if not is_unresolved(margin) and margin >= seconds * 1000:
         raise ValueError(
             f"DEADLINE_MARGIN_TOO_LONG: deadline_margin_ms is {margin}, the timeout {seconds * 1000:g} ms: every stream "
             "would end before it begins. Lower the margin or raise the timeout."
         )
-    if longest is not None and not Token.is_unresolved(longest) and longest > seconds:
+    if longest is not None and not is_unresolved(longest) and longest > seconds:
         raise ValueError(
             f"STREAM_LONGER_THAN_TIMEOUT: max_duration_seconds is {longest}, the function's timeout {seconds:g} s, so the "
             "limit could never be reached. Raise the timeout, or lower the limit."

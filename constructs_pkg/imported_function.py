@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import jsii
-from aws_cdk import Arn, ArnFormat, Duration, Token
+from aws_cdk import Arn, ArnFormat, Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from ._behind import remember_facts, remember_heartbeat
+from ._tokens import is_unresolved
 from .observability.metrics import StreamMetrics
 from .url import StreamingUrl
 
@@ -94,7 +95,7 @@ class ImportedStreamingFunction(Construct):
 
 
 def _require_unqualified(function_arn: str, alias_name: str) -> None:
-    if not Token.is_unresolved(function_arn):
+    if not is_unresolved(function_arn):
         resource = Arn.split(function_arn, ArnFormat.COLON_RESOURCE_NAME) if function_arn.startswith("arn:") else None
         name = resource.resource_name if resource is not None and resource.service == "lambda" else None
         if not name or ":" in name:
@@ -102,7 +103,7 @@ def _require_unqualified(function_arn: str, alias_name: str) -> None:
                 f"IMPORT_ARN: function_arn is {function_arn!r}; it takes the ARN of the function without version or alias, such as "
                 "arn:aws:lambda:eu-west-1:123456789012:function:chat. Give the alias as alias_name."
             )
-    if not Token.is_unresolved(alias_name) and (alias_name == _LATEST or alias_name.isdigit() or not alias_name):
+    if not is_unresolved(alias_name) and (alias_name == _LATEST or alias_name.isdigit() or not alias_name):
         raise ValueError(
             f"IMPORT_ALIAS: alias_name is {alias_name!r}, which is no alias; a StreamingFunction's URL, warm environments and metrics "
             "are on its alias, which is named 'live'. Give the alias's name, or leave alias_name out."
@@ -110,4 +111,4 @@ def _require_unqualified(function_arn: str, alias_name: str) -> None:
 
 
 def _known(value: int | None) -> int | None:
-    return None if value is None or Token.is_unresolved(value) else value
+    return None if value is None or is_unresolved(value) else value

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_cdk import Annotations, ArnFormat, Stack, Token
+from aws_cdk import Annotations, ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
+
+from ._tokens import is_unresolved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -167,7 +169,7 @@ class BedrockModelAccess(Construct):
             self._allow_models_behind(name, through=arn)
 
     def _add_application_profile(self, arn: str, source: str) -> None:
-        if not Token.is_unresolved(arn) and ":application-inference-profile/" not in arn:
+        if not is_unresolved(arn) and ":application-inference-profile/" not in arn:
             raise ValueError(
                 f"MODEL_PROFILE_SOURCE: {arn!r} in application_profiles is not the ARN of an application inference profile. "
                 "Write {profile.attr_inference_profile_arn: <what it was made from>}."
@@ -184,7 +186,7 @@ class BedrockModelAccess(Construct):
     def _allow_models_behind(self, profile: str, *, through: str) -> None:
         geography, _, model = profile.partition(".")
         condition = {"bedrock:InferenceProfileArn": through}
-        source = None if Token.is_unresolved(through) else through.split(":")[3]
+        source = None if is_unresolved(through) else through.split(":")[3]
         if geography == _GLOBAL and not {profile, geography} & set(self._destinations):
             self._allow([self._model_arn(model, region=source)], condition)
             self._allow([self._model_arn(model, region="")], {**condition, "aws:RequestedRegion": "unspecified"})
@@ -194,9 +196,7 @@ class BedrockModelAccess(Construct):
 
     def _add_guardrails(self, profiles: Sequence[str]) -> None:
         for guardrail in self.guardrails:
-            if not Token.is_unresolved(guardrail) and not re.fullmatch(
-                r"arn:[^:]+:bedrock:[^:]+:[^:]+:guardrail/[^/*]+", guardrail
-            ):
+            if not is_unresolved(guardrail) and not re.fullmatch(r"arn:[^:]+:bedrock:[^:]+:[^:]+:guardrail/[^/*]+", guardrail):
                 raise ValueError(
                     f"MODEL_GUARDRAIL: {guardrail!r} is not the ARN of a guardrail. It looks like "
                     "arn:aws:bedrock:eu-west-1:123456789012:guardrail/abc123; of a CfnGuardrail, attr_guardrail_arn."
@@ -215,7 +215,7 @@ class BedrockModelAccess(Construct):
 
     def _geography(self, name: str) -> str | None:
         """The geography of a profile's id, or None for a foundation model's; refuses what is neither."""
-        if Token.is_unresolved(name):
+        if is_unresolved(name):
             return None
         if ":application-inference-profile/" in name:
             raise ValueError(
@@ -245,7 +245,7 @@ class BedrockModelAccess(Construct):
         if "*" in regions:
             return ["*"]
         own = source or Stack.of(self).region
-        if not Token.is_unresolved(own) and own not in regions and geography != _GLOBAL:
+        if not is_unresolved(own) and own not in regions and geography != _GLOBAL:
             Annotations.of(self).add_warning_v2(
                 "streaming-lambda:profile-of-another-geography",
                 f"{profile} routes within {', '.join(regions)}, and this stack is in {own}. Most profiles can be called from their own "
@@ -276,7 +276,7 @@ def _name_of(model_id: str) -> str:
 
 
 def _check_regions(key: str, regions: Sequence[str]) -> None:
-    wrong = [region for region in regions if not Token.is_unresolved(region) and region != "*" and not _REGION.fullmatch(region)]
+    wrong = [region for region in regions if not is_unresolved(region) and region != "*" and not _REGION.fullmatch(region)]
     if isinstance(regions, str) or not regions or wrong:
         raise ValueError(
             f"MODEL_REGIONS: destination_regions[{key!r}] is {regions!r}; it takes a list of region names, or ['*'] for all. "

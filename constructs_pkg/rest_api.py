@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Token, Validations
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -18,6 +18,7 @@ from ._behind import require_heartbeat_within, timeout_seconds
 from ._grants import reachable, with_source
 from ._own_domain import OwnDomain
 from ._really_streams import require_streaming
+from ._tokens import is_unresolved
 from ._unbuffered import StaysUnbuffered
 from .defaults import StreamingDefaults
 from .rest_route import checked, pattern, variables
@@ -377,7 +378,7 @@ def _integration_timeout(alias: lambda_.IAlias, given: Duration | None) -> Durat
 
 def _check_throttling(rate: float, burst: float) -> None:
     for name, value in (("throttling_rate_limit", rate), ("throttling_burst_limit", burst)):
-        if not Token.is_unresolved(value) and (isinstance(value, bool) or not value > 0):
+        if not is_unresolved(value) and (isinstance(value, bool) or not value > 0):
             raise ValueError(
                 f"THROTTLING_OUT_OF_RANGE: {name} is {value!r}; at 0 every request is answered with 429. Choose a number above 0."
             )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import stat
 from typing import Final, cast
 
-from aws_cdk import AssetHashType, Stack, Token
+from aws_cdk import AssetHashType, Stack
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from ._assets import NEVER_SHIPPED, RUNTIME_LAYER_DIRECTORY, WRAPPER_NAME, WRAPPER_PATH, fingerprint
 from ._behind import remember_heartbeat
+from ._tokens import is_unresolved
 from ._variables import variables_of
 from .defaults import StreamingDefaults
 from .limits import StreamLimits
@@ -116,7 +117,7 @@ def _cfn_function(function: lambda_.IFunction) -> lambda_.CfnFunction:
 
 def _require_python(function: lambda_.Function) -> None:
     name = function.runtime.name
-    if not Token.is_unresolved(name) and name not in _RUNTIMES:
+    if not is_unresolved(name) and name not in _RUNTIMES:
         raise ValueError(
             f"LAYER_RUNTIME: {function.node.path} runs on {name}; the streaming runtime serves {', '.join(_RUNTIMES)}. "
             "Move the function to one of these, or use StreamingCode for its language."

@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from aws_cdk import Names, Token, Tokenization
+from aws_cdk import Names, Tokenization
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
-from ._tokens import is_token
+from ._tokens import is_token, is_unresolved
 from ._us_east_1 import readable_from_elsewhere
 
 _WINDOWS: Final = (60, 120, 300, 600)
@@ -64,12 +64,12 @@ class WebAcl:
 
     def __post_init__(self) -> None:
         limit = self.rate_limit
-        if limit is not None and not Token.is_unresolved(limit) and not _is_within(limit, 10, _LARGEST_RATE):
+        if limit is not None and not is_unresolved(limit) and not _is_within(limit, 10, _LARGEST_RATE):
             raise ValueError(
                 f"RATE_LIMIT_OUT_OF_RANGE: rate_limit is {limit!r}; AWS WAF takes 10 to {_LARGEST_RATE} requests per window. "
                 "Choose a number within that range, or None for no limit."
             )
-        if not Token.is_unresolved(self.rate_window_seconds) and self.rate_window_seconds not in _WINDOWS:
+        if not is_unresolved(self.rate_window_seconds) and self.rate_window_seconds not in _WINDOWS:
             raise ValueError(
                 f"RATE_LIMIT_OUT_OF_RANGE: rate_window_seconds is {self.rate_window_seconds!r}; AWS WAF counts over "
                 f"{', '.join(map(str, _WINDOWS))} seconds. Choose one of these."
@@ -138,7 +138,7 @@ def require_scope(arn: str, front: _Front) -> None:
     Raises:
         ValueError: `WEB_ACL_SCOPE`.
     """
-    if Token.is_unresolved(arn):
+    if is_unresolved(arn):
         return
     wanted = ":us-east-1:" if front == "CLOUDFRONT" else ":"
     kind = ":global/webacl/" if front == "CLOUDFRONT" else ":regional/webacl/"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Duration, Token
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from constructs_pkg._tokens import is_unresolved
 from constructs_pkg.defaults import StreamingDefaults, first_given
 
 from .facts import FunctionFacts
@@ -305,13 +306,13 @@ def _act(alarm: cloudwatch.AlarmBase, actions: Sequence[cloudwatch.IAlarmAction]
 
 def _part(whole: float | None, percent: float | None) -> float | None:
     """So many percent of `whole`; None where either is not known, or where there is no `whole` to be near to."""
-    if not whole or percent is None or Token.is_unresolved(percent):
+    if not whole or percent is None or is_unresolved(percent):
         return None
     return whole * percent / 100
 
 
 def _refuse_other_alias(alias: lambda_.IAlias, url: StreamingUrl) -> None:
-    if url.alias.node.path != alias.node.path:
+    if url.alias is not alias and url.alias.node.path != alias.node.path:
         raise ValueError(
             f"ALARM_URL_ELSEWHERE: {url.node.path} is a URL on {url.alias.node.path}, not on {alias.node.path}, so alarms on the "
             "latter would never see its requests. Give the alias that the URL is on."

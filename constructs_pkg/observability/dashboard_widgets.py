@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Token
 from aws_cdk import aws_cloudwatch as cloudwatch
+
+from constructs_pkg._tokens import is_unresolved
 
 from . import metric_names as names
 
@@ -247,7 +248,7 @@ def _graph(
     lines = [
         cloudwatch.HorizontalAnnotation(value=value, label=label, color=cloudwatch.Color.RED)
         for label, value in (limits or {}).items()
-        if value is not None and not Token.is_unresolved(value)
+        if value is not None and not is_unresolved(value)
     ]
     return cloudwatch.GraphWidget(
         title=title,

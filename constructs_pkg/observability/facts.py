@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Token
 from aws_cdk import aws_lambda as lambda_
 
 from constructs_pkg._behind import noted_facts
+from constructs_pkg._tokens import is_unresolved
 
 if TYPE_CHECKING:
     from aws_cdk import Duration
@@ -50,7 +50,7 @@ class FunctionFacts:
         memory = function.memory_size if function.memory_size is not None else _LAMBDAS_MEMORY_MB
         logging = function.logging_config
         facts = FunctionFacts(
-            timeout_ms=None if Token.is_unresolved(timeout) else timeout * 1000,
+            timeout_ms=None if is_unresolved(timeout) else timeout * 1000,
             memory_size_mb=_known(memory),
             reserved_concurrency=_known(function.reserved_concurrent_executions),
             provisioned_concurrency=_provisioned(alias),
@@ -60,7 +60,7 @@ class FunctionFacts:
         if not isinstance(logging, lambda_.CfnFunction.LoggingConfigProperty):
             return facts
         levels = (logging.log_format, logging.system_log_level)
-        unknown = any(Token.is_unresolved(level) for level in levels)
+        unknown = any(is_unresolved(level) for level in levels)
         return replace(
             facts,
             writes_stream_records=None if unknown else levels == ("JSON", "DEBUG"),
@@ -83,7 +83,7 @@ class FunctionFacts:
 
 
 def _known(value: float | None) -> float | None:
-    return None if value is None or Token.is_unresolved(value) else value
+    return None if value is None or is_unresolved(value) else value
 
 
 def _provisioned(alias: lambda_.IAlias) -> float | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
 
 _SHARED_ID: Final = "StreamLogMetrics"
-_MARK: Final = "streaming-lambda:log-metrics-of"
+_MARK: Final = "_streaming_log_metrics_of"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +96,7 @@ class StreamLogMetrics(Construct):
         """
         super().__init__(scope, id)
         _warn_when_shared(self, function, log_group)
+        function_name = function.function_name
         self.filters = {
             wanted.id: logs.MetricFilter(
                 self,
@@ -103,7 +104,7 @@ class StreamLogMetrics(Construct):
                 log_group=log_group,
                 filter_pattern=logs.FilterPattern.literal(wanted.pattern),
                 metric_namespace=names.NAMESPACE,
-                metric_name=names.of_function(wanted.metric, function.function_name),
+                metric_name=names.of_function(wanted.metric, function_name),
                 metric_value=wanted.value,
                 unit=wanted.unit,
             )
@@ -128,8 +129,10 @@ class StreamLogMetrics(Construct):
 
 
 def _warn_when_shared(scope: Construct, function: lambda_.IFunction, log_group: logs.ILogGroup) -> None:
-    others = {str(entry.data) for entry in log_group.node.metadata if entry.type == _MARK} - {function.node.path}
-    log_group.node.add_metadata(_MARK, function.node.path)
+    # jsii keeps every Python construct it has seen, so the attribute lives as long as the log group.
+    users: list[lambda_.IFunction] = vars(log_group).setdefault(_MARK, [])
+    users.append(function)
+    others = {user.node.path for user in users} - {function.node.path} if len(users) > 1 else set()
     if others:
         Annotations.of(scope).add_warning_v2(
             "streaming-lambda:log-group-shared",

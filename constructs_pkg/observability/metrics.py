@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Duration, Stack, Token
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
+
+from constructs_pkg._tokens import is_unresolved
 
 from . import metric_names as names
 from .runtime_metrics import RuntimeMetrics
@@ -58,6 +60,7 @@ class StreamMetrics:
         self._period = period or Duration.minutes(5)
         self._suffix = id_suffix
         self._region, self._account = _whereabouts(function)
+        self._made: dict[tuple[str, str, str, bool], cloudwatch.Metric] = {}
         self.runtime = RuntimeMetrics(
             dimensions=self._dimensions, period=self._period, region=self._region, account=self._account
         )
@@ -185,16 +188,19 @@ class StreamMetrics:
         return self._metric(names.NAMESPACE, names.of_function(name, self.function_name), statistic, None)
 
     def _metric(self, namespace: str, name: str, statistic: str, dimensions: dict[str, str] | None) -> cloudwatch.Metric:
-        # No label: an alarm on a metric with one is written in the form for expressions.
-        return cloudwatch.Metric(
-            namespace=namespace,
-            metric_name=name,
-            dimensions_map=dimensions,
-            statistic=statistic,
-            period=self._period,
-            stack_region=self._region,
-            stack_account=self._account,
-        )
+        key = (namespace, name, statistic, dimensions is self._dimensions)
+        if key not in self._made:
+            # No label: an alarm on a metric with one is written in the form for expressions.
+            self._made[key] = cloudwatch.Metric(
+                namespace=namespace,
+                metric_name=name,
+                dimensions_map=dimensions,
+                statistic=statistic,
+                period=self._period,
+                stack_region=self._region,
+                stack_account=self._account,
+            )
+        return self._made[key]
 
     def _billed(self, label: str, factors: str) -> cloudwatch.MathExpression:
         key = self._id("duration")
@@ -236,7 +242,7 @@ def _whereabouts(function: lambda_.IFunction) -> tuple[str | None, str | None]:
     In a stack without an explicit environment nothing is known, and naming the account of an imported function there would
     turn alarms on it into cross-account ones.
     """
-    here = Stack.of(function)
-    region = None if Token.is_unresolved(function.env.region) else function.env.region
-    account = None if Token.is_unresolved(function.env.account) or Token.is_unresolved(here.account) else function.env.account
-    return region, account
+    env = function.env
+    region, account = env.region, env.account
+    known = not is_unresolved(account) and not is_unresolved(Stack.of(function).account)
+    return None if is_unresolved(region) else region, account if known else None

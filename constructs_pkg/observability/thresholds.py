@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from math import isfinite
 
-from aws_cdk import Token
+from constructs_pkg._tokens import is_unresolved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,4 +72,4 @@ def _means_something(value: object, highest: float) -> bool:
     # Before the token guard: a number that JSON does not have ends jsii's process.
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         return False
-    return Token.is_unresolved(value) or 0 < value <= highest
+    return is_unresolved(value) or 0 < value <= highest
