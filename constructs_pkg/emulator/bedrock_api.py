@@ -1,4 +1,6 @@
-"""Bedrock's runtime endpoint, answered by the local model: ConverseStream and Converse, for unmodified SDKs.
+"""Bedrock's runtime endpoint, answered by the local model: Converse and InvokeModel, both ways, for unmodified SDKs.
+
+It stands for the endpoints of all regions: the signature tells which one is meant, and policies are evaluated for that one.
 
 The signature is verified and the caller's policies are evaluated, so that least privilege shows here: whatever model a policy
 allows is answered, whatever it does not is AccessDeniedException.
@@ -10,8 +12,11 @@ import asyncio
 import json
 import re
 import time
+from collections.abc import Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 from constructs_pkg.emulator.converse import (
@@ -21,26 +26,26 @@ from constructs_pkg.emulator.converse import (
     delta_frame,
     end_frames,
     error_frame,
-    model_arns,
+    model_targets,
     parse_request,
     start_frames,
 )
 from constructs_pkg.emulator.eventstream import CONTENT_TYPE
 from constructs_pkg.emulator.http_server import Exchange, HttpServer
 from constructs_pkg.emulator.iam import RefusalResponse, SignatureRefusal, api_refusal
+from constructs_pkg.emulator.invoke_model import Dialect, chunk_frame, dialect_of, parse_body
 from constructs_pkg.emulator.models import ChatRequest, Completion, Delta, Model, ModelFailure
 from constructs_pkg.emulator.service import request_context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from constructs_pkg.emulator.service import Gate
 
 MAX_REQUEST_BYTES = 26_214_400
 """25 MB, Bedrock's own limit on a request: https://docs.aws.amazon.com/general/latest/gr/bedrock.html."""
 
-_ROUTE = re.compile(r"^/model/([^/]+(?:/[^/]+)?)/(converse|converse-stream)$")
-_ACTIONS = {"converse": "bedrock:InvokeModel", "converse-stream": "bedrock:InvokeModelWithResponseStream"}
+_ROUTE = re.compile(r"^/model/([^/]+(?:/[^/]+)?)/(converse|converse-stream|invoke|invoke-with-response-stream)$")
+_WHOLE, _STREAMED = "bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"
+_ACTIONS = {"converse": _WHOLE, "converse-stream": _STREAMED, "invoke": _WHOLE, "invoke-with-response-stream": _STREAMED}
 
 
 class BedrockApi:
@@ -56,7 +61,6 @@ class BedrockApi:
         self.model = model
         self.why_no_model = why_no_model
         self.gate: Gate | None = None
-        self.region = ""
         self._log = log
         self._server = HttpServer.for_exchanges(self._answer, max_body_bytes=MAX_REQUEST_BYTES, on_error=log)
 
@@ -75,20 +79,28 @@ class BedrockApi:
 
     async def _answer(self, exchange: Exchange) -> None:
         try:
-            operation, request = self._admit(exchange)
+            operation, model_id = self._admit(exchange)
             assert self.model is not None
+            body = exchange.request.body
             if operation == "converse":
-                await self._converse(exchange, self.model, request)
+                await self._whole(exchange, self.model, parse_request(body), answer_document)
+            elif operation == "converse-stream":
+                await self._stream(exchange, self.model, parse_request(body), _CONVERSE)
             else:
-                await self._converse_stream(exchange, self.model, request)
+                dialect = dialect_of(model_id)
+                request = parse_body(dialect, body)
+                if operation == "invoke":
+                    await self._whole(exchange, self.model, request, dialect.answer)
+                else:
+                    await self._stream(exchange, self.model, request, _frames_of(dialect))
         except InvalidRequest as invalid:
             _fail(exchange, ModelFailure("ValidationException", str(invalid)))
         except ModelFailure as failure:
             self._log(f"Bedrock answers {failure.shape}: {failure.message}")
             _fail(exchange, failure)
 
-    def _admit(self, exchange: Exchange) -> tuple[str, ChatRequest]:
-        """The operation and its input, once the caller is known and may.
+    def _admit(self, exchange: Exchange) -> tuple[str, str]:
+        """The operation and the model's id, once the caller is known and may.
 
         Raises:
             InvalidRequest: not a request that can be answered.
@@ -102,12 +114,13 @@ class BedrockApi:
             raise ModelFailure("ResourceNotFoundException", f"{request.method} {request.raw_path} is not emulated.")
         raw_model_id, operation = found[1], found[2]
         try:
-            principal = gate.identify(request, service="bedrock", region=self.region)
+            principal, region = gate.identify_anywhere(request, service="bedrock")
         except SignatureRefusal as refusal:
             raise _Refused(api_refusal(refusal)) from refusal
         account = principal.account if principal is not None else ""
-        for arn in model_arns(raw_model_id, region=self.region, account=account):
-            decision = gate.authorizer.authorize(principal, _ACTIONS[operation], arn, request_context(request))
+        for target in model_targets(raw_model_id, region=region, account=account):
+            context = {**request_context(request), **target.context}
+            decision = gate.authorizer.authorize(principal, _ACTIONS[operation], target.arn, context)
             if not decision.allowed:
                 self._log(f"Bedrock refuses: {decision.reason}")
                 raise _Refused(api_refusal(decision))
@@ -115,9 +128,9 @@ class BedrockApi:
             raise InvalidRequest("Input is too long for requested model.")
         if self.model is None:
             raise ModelFailure("ServiceUnavailableException", self.why_no_model)
-        return operation, parse_request(request.body)
+        return operation, unquote(raw_model_id)
 
-    async def _converse(self, exchange: Exchange, model: Model, request: ChatRequest) -> None:
+    async def _whole(self, exchange: Exchange, model: Model, request: ChatRequest, document_of: _Document) -> None:
         started = time.monotonic()
         texts: list[str] = []
         completion = Completion(stop_reason="end_turn", input_tokens=0, output_tokens=0)
@@ -129,11 +142,18 @@ class BedrockApi:
                     completion = event
                 if not exchange.alive:
                     return
-        document = answer_document("".join(texts), completion, _milliseconds(started))
-        headers = [("Content-Type", "application/json"), ("x-amzn-RequestId", str(uuid4()))]
+        latency = _milliseconds(started)
+        document = document_of("".join(texts), completion, latency)
+        headers = [
+            ("Content-Type", "application/json"),
+            ("x-amzn-RequestId", str(uuid4())),
+            ("X-Amzn-Bedrock-Invocation-Latency", str(latency)),
+            ("X-Amzn-Bedrock-Input-Token-Count", str(completion.input_tokens)),
+            ("X-Amzn-Bedrock-Output-Token-Count", str(completion.output_tokens)),
+        ]
         exchange.respond(200, headers, json.dumps(document).encode())
 
-    async def _converse_stream(self, exchange: Exchange, model: Model, request: ChatRequest) -> None:
+    async def _stream(self, exchange: Exchange, model: Model, request: ChatRequest, frames: _Frames) -> None:
         """Streams. The head waits for the model's first word, so that what fails before it is an HTTP error, as on AWS."""
         started = time.monotonic()
         flowing = asyncio.Event()
@@ -145,12 +165,14 @@ class BedrockApi:
                     if not exchange.alive:
                         return
                     if not exchange.started:
-                        exchange.start(200, [("Content-Type", CONTENT_TYPE), ("x-amzn-RequestId", str(uuid4()))])
-                        exchange.write(start_frames())
+                        # The second header is InvokeModelWithResponseStream's: the type of what its chunks hold.
+                        kinds = [("Content-Type", CONTENT_TYPE), ("X-Amzn-Bedrock-Content-Type", "application/json")]
+                        exchange.start(200, [*kinds, ("x-amzn-RequestId", str(uuid4()))])
+                        exchange.write(frames.begin())
                     if isinstance(event, Delta):
-                        exchange.write(delta_frame(event.text))
+                        exchange.write(frames.piece(event.text))
                     else:
-                        exchange.write(end_frames(event, _milliseconds(started)))
+                        exchange.write(frames.end(event, _milliseconds(started)))
                     exchange.flush()
                     await flowing.wait()
                     await asyncio.sleep(0)  # a model that never waits must not keep the other streams waiting
@@ -160,6 +182,29 @@ class BedrockApi:
                 self._log(f"Bedrock's stream fails: {failure.shape}: {failure.message}")
                 exchange.write(error_frame(failure))
         exchange.end()
+
+
+_Document = Callable[[str, Completion, int], dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Frames:
+    """How an answer is put into frames."""
+
+    begin: Callable[[], bytes]
+    piece: Callable[[str], bytes]
+    end: Callable[[Completion, int], bytes]
+
+
+_CONVERSE = _Frames(begin=start_frames, piece=delta_frame, end=end_frames)
+
+
+def _frames_of(dialect: Dialect) -> _Frames:
+    return _Frames(
+        begin=lambda: b"".join(chunk_frame(document) for document in dialect.begin()),
+        piece=lambda text: chunk_frame(dialect.piece(text)),
+        end=lambda completion, latency: b"".join(chunk_frame(document) for document in dialect.end(completion, latency)),
+    )
 
 
 class _Refused(ModelFailure):

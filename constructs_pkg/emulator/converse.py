@@ -7,6 +7,7 @@ words of the refusals are those that users of Bedrock report.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -143,27 +144,42 @@ def _number(inference: Mapping[str, Any], name: str, kind: type[Any], low: float
     return kind(value)
 
 
-def model_arns(raw_model_id: str, *, region: str, account: str, partition: str = "aws") -> list[str]:
-    """The ARNs on which a caller needs permission to use a model.
+@dataclass(frozen=True)
+class Target:
+    """One ARN that a caller needs permission on, and the condition keys that go with it."""
+
+    arn: str
+    context: Mapping[str, str]
+
+
+def model_targets(raw_model_id: str, *, region: str, account: str, partition: str = "aws") -> list[Target]:
+    """What a caller needs permission on to use a model.
 
     A foundation model is one; an inference profile is two, the profile and the model behind it (in this region; those of its other
-    regions are not known here). Source: https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html.
+    regions are not asked about here), the latter with bedrock:InferenceProfileArn; a global profile is a third, the model without a
+    region. Sources: https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html,
+    https://docs.aws.amazon.com/bedrock/latest/userguide/global-cross-region-inference.html.
 
     Args:
         raw_model_id: From the request's path, still percent-encoded: a model id, a profile id, or an ARN.
-        region: The region of the endpoint.
+        region: The region that the request is for.
         account: The caller's account.
         partition: `aws`, `aws-cn`, ...
     """
     model_id = unquote(raw_model_id)
     if model_id.startswith("arn:") and ":inference-profile/" not in model_id:
-        return [model_id]
+        return [Target(model_id, {})]
     name = model_id.rpartition("/")[2]
     geography, _, rest = name.partition(".")
     if not model_id.startswith("arn:") and (geography not in _GEOGRAPHIES or "." not in rest):
-        return [f"arn:{partition}:bedrock:{region}::foundation-model/{name}"]
+        return [Target(f"arn:{partition}:bedrock:{region}::foundation-model/{name}", {})]
     profile = model_id if model_id.startswith("arn:") else f"arn:{partition}:bedrock:{region}:{account}:inference-profile/{name}"
-    return [profile, f"arn:{partition}:bedrock:{region}::foundation-model/{rest}"]
+    through = {"bedrock:InferenceProfileArn": profile}
+    targets = [Target(profile, {}), Target(f"arn:{partition}:bedrock:{region}::foundation-model/{rest}", through)]
+    if geography == "global":
+        anywhere = {**through, "aws:RequestedRegion": "unspecified"}
+        targets.append(Target(f"arn:{partition}:bedrock:::foundation-model/{rest}", anywhere))
+    return targets
 
 
 _GEOGRAPHIES = frozenset({"us", "eu", "apac", "ap", "au", "ca", "jp", "sa", "us-gov", "global"})

@@ -276,7 +276,7 @@ class Emulator:
         self._services, changed = await self._deployer.deploy(functions, principals)
         self._principals = principals
         self._lambda.services, self._lambda.gate = self._services, gate
-        self._bedrock.gate, self._bedrock.region = gate, self.region
+        self._bedrock.gate = gate
         pools = self._pools(assembly)
         for rest in self._rest_fronts:
             rest.gate, rest.services, rest.pools = gate, self._services, pools

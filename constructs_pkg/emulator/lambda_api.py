@@ -41,7 +41,6 @@ class LambdaApi:
     def __init__(self, *, log: Callable[[str], None]) -> None:
         self.services: Mapping[str, FunctionService] = {}
         self.gate: Gate | None = None
-        self.region = ""
         self._log = log
         self._background: set[asyncio.Task[None]] = set()
         self._server = HttpServer.for_exchanges(self._answer, max_body_bytes=MAX_PAYLOAD_BYTES, on_error=log)
@@ -135,15 +134,15 @@ class LambdaApi:
         if gate is None:
             raise _ApiError(503, "ServiceException", {"Type": "Service", "Message": "The emulator is still starting"})
         service = self.services.get(name)
-        arn = (
-            service.invoked_arn(qualifier)
-            if service is not None
-            else f"arn:aws:lambda:{self.region}:000000000000:function:{name}"
-        )
+        arn = service.invoked_arn(qualifier) if service is not None else ""
         try:
-            principal = gate.identify(exchange.request, service="lambda", region=self.region)
+            principal, region = gate.identify_anywhere(exchange.request, service="lambda")
         except SignatureRefusal as refusal:
             raise _ApiError.refusal(api_refusal(refusal)) from refusal
+        if service is None or service.function.region != region:
+            # A function is of one region, and this endpoint stands for those of all.
+            service, account = None, principal.account if principal is not None else "000000000000"
+            arn = f"arn:aws:lambda:{region}:{account}:function:{name}" + (f":{qualifier}" if qualifier else "")
         decision = gate.authorizer.authorize(principal, "lambda:InvokeFunction", arn, request_context(exchange.request))
         if not decision.allowed:
             self._log(f"403 Invoke {name}: {decision.reason}")

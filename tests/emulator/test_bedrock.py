@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import boto3
@@ -165,11 +166,111 @@ def test_an_inference_profile_needs_the_profile_and_the_model(app, emulate) -> N
             client(emulator, "Test/ModelOnly").converse_stream(modelId=model_id, messages=HELLO)
 
 
-def test_a_signature_for_another_region_is_refused(bedrock) -> None:
+def test_one_endpoint_stands_for_every_region_and_policies_tell_them_apart(app, emulate) -> None:
+    app.function("Fn", "def handler(event, context):\n    yield 'x'\n")
+    app.role("Here", grant("bedrock:InvokeModelWithResponseStream", MODEL_ARN))
+    emulator = emulate(app, model="echo")
+    assert list(client(emulator, "Test/Here").converse_stream(modelId=MODEL, messages=HELLO)["stream"])
+    assert list(client(emulator, region="us-east-1").converse_stream(modelId=MODEL, messages=HELLO)["stream"])
+    with pytest.raises(ClientError, match=r"us-east-1::foundation-model"):
+        client(emulator, "Test/Here", region="us-east-1").converse_stream(modelId=MODEL, messages=HELLO)
+
+
+def test_a_model_can_be_allowed_through_its_profile_alone(app, emulate) -> None:
+    # https://docs.aws.amazon.com/bedrock/latest/userguide/global-cross-region-inference.html: three ARNs, two of them by condition
+    app.function("Fn", "def handler(event, context):\n    yield 'x'\n")
+    profile = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/global.{MODEL}"
+    through = {"bedrock:InferenceProfileArn": profile}
+    action = "bedrock:InvokeModelWithResponseStream"
+    statements = [
+        grant(action, profile),
+        grant(action, MODEL_ARN, StringEquals=through),
+        grant(
+            action, f"arn:aws:bedrock:::foundation-model/{MODEL}", StringEquals={**through, "aws:RequestedRegion": "unspecified"}
+        ),
+    ]
+    app.role("All", *statements)
+    app.role("Without", *statements[:2])
+    emulator = emulate(app, model="echo")
+    assert list(client(emulator, "Test/All").converse_stream(modelId=f"global.{MODEL}", messages=HELLO)["stream"])
+    with pytest.raises(ClientError, match=r"bedrock:::foundation-model"):
+        client(emulator, "Test/Without").converse_stream(modelId=f"global.{MODEL}", messages=HELLO)
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        client(emulator, "Test/All").converse_stream(modelId=MODEL, messages=HELLO)
+
+
+CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+BODIES = {
+    CLAUDE: {
+        "anthropic_version": "bedrock-2023-05-31",
+        "max_tokens": 9,
+        "system": "Be brief.",
+        "messages": [{"role": "user", "content": "Hello there"}],
+    },
+    MODEL: {"messages": [{"role": "user", "content": [{"text": "Hello there"}]}], "inferenceConfig": {"maxTokens": 9}},
+    "us.meta.llama3-1-8b-instruct-v1:0": {"prompt": "Hello there", "max_gen_len": 9},
+}
+
+
+def text_of(document: dict) -> str:
+    """The text in any vendor's answer or piece of one."""
+    if "generation" in document:
+        return document["generation"]
+    if "output" in document:
+        return document["output"]["message"]["content"][0]["text"]
+    if "contentBlockDelta" in document:
+        return document["contentBlockDelta"]["delta"]["text"]
+    if document.get("type") == "content_block_delta":
+        return document["delta"]["text"]
+    return document["content"][0]["text"] if document.get("type") == "message" else ""
+
+
+@pytest.mark.parametrize("model", BODIES)
+def test_each_vendors_own_request_is_answered_in_its_own_form(bedrock, model: str) -> None:
+    answer = bedrock(EchoModel()).invoke_model(modelId=model, body=json.dumps(BODIES[model]))
+    assert answer["contentType"] == "application/json"
+    assert text_of(json.loads(answer["body"].read())) == "Hello there"
+    assert answer["ResponseMetadata"]["HTTPHeaders"]["x-amzn-bedrock-output-token-count"] == "2"
+
+
+@pytest.mark.parametrize("model", BODIES)
+def test_each_vendors_stream_is_in_its_own_form(bedrock, model: str) -> None:
+    answer = bedrock(EchoModel()).invoke_model_with_response_stream(modelId=model, body=json.dumps(BODIES[model]))
+    assert answer["contentType"] == "application/json"
+    events = [json.loads(event["chunk"]["bytes"]) for event in answer["body"]]
+    assert "".join(map(text_of, events)) == "Hello there"
+    assert events[-1]["amazon-bedrock-invocationMetrics"]["outputTokenCount"] == 2
+
+
+def test_anthropics_own_client_reads_the_stream(bedrock) -> None:
+    anthropic = pytest.importorskip("anthropic")
     bedrock(EchoModel())
-    with pytest.raises(ClientError) as refused:
-        client(bedrock.emulator, region="us-east-1").converse_stream(modelId=MODEL, messages=HELLO)
-    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    who = bedrock.emulator.principals["admin"]
+    made = anthropic.AnthropicBedrock(
+        aws_access_key=who["access_key_id"],
+        aws_secret_key=who["secret_access_key"],
+        aws_region=REGION,
+        base_url=bedrock.emulator.bedrock_endpoint,
+        max_retries=0,
+    )
+    with made.messages.stream(model=CLAUDE, max_tokens=9, messages=[{"role": "user", "content": "Hello there"}]) as stream:
+        assert "".join(stream.text_stream) == "Hello there"
+        assert stream.get_final_message().stop_reason == "end_turn"
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("model", "body"),
+    [
+        (CLAUDE, {"messages": []}),
+        (CLAUDE, {"anthropic_version": "bedrock-2023-05-31"}),
+        ("mistral.x", {"prompt": "x"}),
+        ("meta.llama3", {}),
+    ],
+)
+def test_a_body_that_the_model_does_not_take_is_a_validation_exception(bedrock, model: str, body: dict) -> None:
+    with pytest.raises(ClientError, match="ValidationException"):
+        bedrock(EchoModel()).invoke_model(modelId=model, body=json.dumps(body))
 
 
 def test_without_a_model_the_caller_is_told_why(bedrock) -> None:

@@ -75,11 +75,15 @@ class SignedRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class VerifiedSignature:
-    """Whose request it is. `presigned` says whether the signature stood in the query."""
+    """Whose request it is. `presigned` says whether the signature stood in the query; `region` is the one that it names."""
 
     credentials: Credentials
+    region: str
     signed_headers: tuple[str, ...]
     presigned: bool
+
+
+_REGION = re.compile(r"^[a-z]+(-[a-z]+)+-[0-9]+$")
 
 
 class SignatureRefusal(Exception):
@@ -120,7 +124,7 @@ def verify(
     *,
     lookup: Callable[[str], Credentials | None],
     now: datetime,
-    region: str,
+    region: str | None,
     service: str,
     normalize_path: bool = True,
 ) -> VerifiedSignature:
@@ -133,7 +137,7 @@ def verify(
         request: The request as received.
         lookup: Gives the credentials of an access key id, None for an unknown one (`Principals.credentials`).
         now: The time, with a time zone.
-        region: The region that the credential scope must name.
+        region: The region that the credential scope must name; None for an endpoint that stands for every region's.
         service: The service that it must name: `lambda` for Function URLs and Invoke, `bedrock`, `execute-api`.
         normalize_path: Whether dot segments and repeated slashes do not count. False for S3 alone.
 
@@ -183,7 +187,9 @@ def verify(
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and "
             "signing method. Consult the service documentation for details.",
         )
-    return VerifiedSignature(credentials=credentials, signed_headers=claim.signed_headers, presigned=presigned)
+    return VerifiedSignature(
+        region=claim.scope.split("/")[1], credentials=credentials, signed_headers=claim.signed_headers, presigned=presigned
+    )
 
 
 def _header_claim(request: SignedRequest, authorization: str) -> _Claim:
@@ -248,7 +254,7 @@ def _query_claim(pairs: Sequence[tuple[str, str]]) -> _Claim:
     )
 
 
-def _check_scope(claim: _Claim, region: str, service: str) -> None:
+def _check_scope(claim: _Claim, region: str | None, service: str) -> None:
     parts = claim.scope.split("/")
     if len(parts) != 4:
         raise _incomplete(
@@ -256,7 +262,7 @@ def _check_scope(claim: _Claim, region: str, service: str) -> None:
             f"got '{claim.access_key_id}/{claim.scope}'"
         )
     faults = []
-    if parts[1] != region:
+    if parts[1] != region and (region is not None or not _REGION.match(parts[1])):
         faults.append(f"Credential should be scoped to a valid region, not '{parts[1]}'. ")
     if parts[2] != service:
         faults.append(f"Credential should be scoped to correct service: '{service}'. ")
