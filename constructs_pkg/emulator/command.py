@@ -20,6 +20,7 @@ from constructs_pkg.emulator.console import describe, log_line
 from constructs_pkg.emulator.emulator import Emulator, MountsUnavailable, NothingToRun
 from constructs_pkg.emulator.endpoints import parse_endpoint
 from constructs_pkg.emulator.http_server import PortInUse
+from constructs_pkg.emulator.live import Screen, keep_showing
 from constructs_pkg.emulator.models import ModelUnavailable
 
 if TYPE_CHECKING:
@@ -105,11 +106,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="unlimited",
         help="how fast a stream may be; aws: the first 6 MiB as fast as it can, then 2 MiB a second (default: unlimited)",
     )
+    parser.add_argument(
+        "--alarm-period",
+        type=_seconds,
+        metavar="SECONDS",
+        help="count longer periods of the template's alarms as so many seconds, so as not to wait for them (default: the template's own)",
+    )
     parser.add_argument("--json", action="store_true", help="print one line of JSON once everything is ready")
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs until Ctrl-C or SIGTERM. 0: stopped as asked; 1: could not start, or broke; 2: no assembly that can be read."""
+    screen = Screen.on(sys.stderr, wanted=not args.json)
     with ExitStack() as stack:
         try:
             with _ending_by_signal():
@@ -132,8 +140,9 @@ def run(args: argparse.Namespace) -> int:
                 watch=args.watch,
                 account_concurrency=args.account_concurrency,
                 faults=args.fault,
+                alarm_period=args.alarm_period,
                 disposable=[assembly] if made else [],
-                log=log_line,
+                log=screen.log,
             )
         except KeyboardInterrupt:
             return DONE
@@ -142,7 +151,7 @@ def run(args: argparse.Namespace) -> int:
         except AppFailed as error:
             return _say(str(error), FAILED)
         try:
-            return asyncio.run(_serve(emulator, as_json=args.json))
+            return asyncio.run(_serve(emulator, screen, as_json=args.json))
         except (NothingToRun, ModelUnavailable, MountsUnavailable, AssemblyError) as error:
             return _say(str(error), FAILED)
         except PortInUse as error:
@@ -151,7 +160,7 @@ def run(args: argparse.Namespace) -> int:
             return _say("START_TOO_SLOW: the functions did not get ready in time; see the lines above", FAILED)
 
 
-async def _serve(emulator: Emulator, *, as_json: bool) -> int:
+async def _serve(emulator: Emulator, screen: Screen, *, as_json: bool) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -170,8 +179,13 @@ async def _serve(emulator: Emulator, *, as_json: bool) -> int:
             return _say(f"NOTHING_TO_RUN: every function is broken; the first: {document['functions'][0]['broken']}", FAILED)
         print(json.dumps(document, separators=(",", ":")) if as_json else describe(document), flush=True)
         failing = asyncio.ensure_future(emulator.failed.wait())
-        await asyncio.wait([stopping, failing], return_when=asyncio.FIRST_COMPLETED)
+        showing = asyncio.ensure_future(keep_showing(emulator, screen))
+        await asyncio.wait([stopping, failing, showing], return_when=asyncio.FIRST_COMPLETED)
         failing.cancel()
+        if showing.done():
+            showing.result()  # it ends by itself only where it is broken
+        showing.cancel()
+        await asyncio.wait([showing])
         return FAILED if emulator.failed.is_set() else DONE
     finally:
         stopping.cancel()
@@ -237,6 +251,12 @@ def _port(text: str) -> int:
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of executions; allowed: 1 and more")
+    return int(text)
+
+
+def _seconds(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no period; allowed: 1 to 86400 seconds")
     return int(text)
 
 

@@ -91,6 +91,7 @@ class Fault(AbstractContextManager["Fault"]):
         every: Of so many calls it hits the first.
         skip: So many calls go well before the first.
         shape: Of `model-error`: Bedrock's error.
+        text: As it was written.
         hits: How often it has hit.
     """
 
@@ -102,6 +103,7 @@ class Fault(AbstractContextManager["Fault"]):
     every: int = 1
     skip: int = 0
     shape: str = MODEL_ERROR
+    text: str = ""
     hits: int = 0
     _seen: int = 0
     _owner: Faults | None = field(default=None, repr=False)
@@ -119,7 +121,7 @@ class Fault(AbstractContextManager["Fault"]):
             raise ValueError(
                 f"FAULT_UNKNOWN: {text!r}; write KIND[:VALUE][,NAME=VALUE...][@FUNCTION], where KIND is one of {', '.join(KINDS)}"
             )
-        fault = cls(kind=found["kind"], function=found["function"], after=kind.after or 0)
+        fault = cls(kind=found["kind"], function=found["function"], after=kind.after or 0, text=text)
         if fault.function is not None and not kind.of_function:
             raise _bad(text, f"{fault.kind} is for the whole emulator; leave @{fault.function} out")
         fault._read_value(text, kind, found["value"])
