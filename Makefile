@@ -42,7 +42,7 @@ bench: $(VENV)/.ready ## The benchmarks, as ratios against peers run in the same
 lint: $(VENV)/.ready-dev node_modules/.ready ## ruff, mypy --strict, import-linter, bandit; cdk synth, cfn-lint and cdk-nag on what it writes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy constructs_pkg stacks tools app.py
+	$(BIN)/mypy constructs_pkg stacks tools app.py tests/gallery/*.py
 	$(BIN)/mypy --config-file mypy-runtime.ini
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive constructs_pkg stacks tools
