@@ -1,0 +1,48 @@
+"""docs/emulator.md: every option is on the page, nothing else is, and its commands are ones that the command line takes."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from constructs_pkg.emulator import command
+
+PAGE = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="streaming-lambda local")
+    command.configure(made)
+    return made
+
+
+def test_every_option_is_in_the_table_and_no_other(parser: argparse.ArgumentParser) -> None:
+    options = {name for action in parser._actions for name in action.option_strings if name.startswith("--")} - {"--help"}
+    listed = re.findall(r"^\| `(--[a-z-]+)", PAGE, re.MULTILINE)
+    assert sorted(listed) == sorted(options)
+
+
+def commands() -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.startswith("streaming-lambda local")]
+
+
+@pytest.mark.parametrize("line", commands())
+def test_the_commands_are_ones_that_it_takes(parser: argparse.ArgumentParser, line: str) -> None:
+    assert parser.parse_args(shlex.split(line)[2:])
+
+
+def test_the_python_on_the_page_names_what_there_is() -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    tree = ast.parse(block)
+    names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    from constructs_pkg.emulator import Emulator
+
+    assert names == {"urls", "principals"}
+    assert all(hasattr(Emulator, name) for name in names)
