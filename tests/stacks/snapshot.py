@@ -15,7 +15,7 @@ from typing import Any
 FOLDER = Path(__file__).parent / "__snapshots__"
 
 _ASSET_HASH = re.compile(r"\b[0-9a-f]{64}\b")
-_VERSION_ID = re.compile(r"(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}\b")
+_VERSION_ID = re.compile(r"((?:CurrentVersion|Deployment)[0-9A-F]{8})[0-9a-f]{32}\b")
 
 
 def normalised(template: dict[str, Any]) -> str:
