@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 RESULTS = Path(__file__).parent / "results.json"
+SYNTHESIS_SECONDS = 300
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,11 +39,14 @@ def main(arguments: list[str] | None = None) -> int:
     effort = measures.QUICK if options.quick else measures.FULL
     begun = time.monotonic()
     found = peers.Peers() if options.no_install else peers.install()
-    samples, missing = run(found, effort, options.rounds or effort.rounds, options.only)
+    rounds = options.rounds or effort.rounds
+    samples, missing = run(found, effort, rounds, options.only)
+    if not options.only or rows.CONSTRUCT in options.only:
+        samples |= synthesis(rounds, missing)
     results: dict[str, Any] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(found),
-        "rounds": options.rounds or effort.rounds,
+        "rounds": rounds,
         "seconds": round(time.monotonic() - begun),
         "rows": [rows.told(row, samples, missing) for row in rows.ROWS],
         "samples": samples,
@@ -70,6 +75,20 @@ def run(found: peers.Peers, effort: measures.Effort, rounds: int, only: list[str
                     _say(f"{name} is left out: {error}")
             _say(f"round {number + 1} of {rounds}")
     return dict(samples), missing
+
+
+def synthesis(rounds: int, missing: dict[str, str]) -> dict[str, list[Any]]:
+    """Milliseconds of each synthesis, measured by a process of its own, which loads CDK."""
+    command = [sys.executable, "-m", "benchmarks.synthesis", str(rounds)]
+    folder = RESULTS.parents[1]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SYNTHESIS_SECONDS, check=False)
+    if done.returncode:
+        why = (done.stderr.strip().splitlines() or ["it failed"])[-1]
+        missing.update(dict.fromkeys((rows.CONSTRUCT, rows.HAND_WRITTEN), why))
+        _say(f"synthesis is left out: {done.stderr}")
+        return {}
+    _say("synthesis is measured")
+    return {name: [{rows.SYNTHESIS: spent} for spent in found] for name, found in json.loads(done.stdout).items()}
 
 
 def _tasks(

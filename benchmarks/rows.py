@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import measures as m
@@ -10,8 +9,6 @@ from benchmarks.ratios import paired, quantile, summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-Samples = "Mapping[str, Sequence[m.Sample]]"
 
 
 class Row:
@@ -53,7 +50,7 @@ STOCK, NODE, OURS, AGAIN = "awslambdaric", "Node", "ours", "ours again"
 WRAPPED = "ours, by its wrapper"
 APP, APP_AGAIN = "ours, FastAPI", "ours, FastAPI again"
 SERVER, FAST_SERVER = "uvicorn", "uvicorn, uvloop"
-LAYER, HAND_WRITTEN, LAYER_AGAIN = "StreamingFunction", "hand-written L2", "StreamingFunction again"
+CONSTRUCT, HAND_WRITTEN, CONSTRUCT_AGAIN = "StreamingFunction", "hand-written L2", "StreamingFunction again"
 SYNTHESIS = "synthesis_ms"
 
 ROWS = (
@@ -77,7 +74,7 @@ ROWS = (
     Row("FastAPI, spawn to ready", m.SPAWN, APP, SERVER, APP_AGAIN, at_most=0.6),
     Row("FastAPI, first byte", m.FIRST_BYTE, APP, FAST_SERVER, APP_AGAIN),
     Row("FastAPI, spawn to ready", m.SPAWN, APP, FAST_SERVER, APP_AGAIN),
-    Row("synthesis", SYNTHESIS, LAYER, HAND_WRITTEN, LAYER_AGAIN, at_most=1.15),
+    Row("synthesis", SYNTHESIS, CONSTRUCT, HAND_WRITTEN, CONSTRUCT_AGAIN, at_most=1.15),
 )
 
 
@@ -114,8 +111,3 @@ def _series(samples: Sequence[m.Sample], key: str) -> list[float]:
 
 def _several(value: float | list[float]) -> list[float]:
     return value if isinstance(value, list) else [value]
-
-
-def middle(samples: Sequence[m.Sample], key: str) -> float:
-    """The median over all rounds."""
-    return median(_series(samples, key))
