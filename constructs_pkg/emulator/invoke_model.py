@@ -225,7 +225,7 @@ class Llama:
 
     def piece(self, text: str) -> dict[str, Any]:
         """See Dialect."""
-        return {"generation": text, "prompt_token_count": None, "generation_token_count": None, "stop_reason": None}
+        return {"generation": text, "prompt_token_count": None, "generation_token_count": None, "stop_reason": None}  # nosec B105
 
     def end(self, completion: Completion, latency_ms: int) -> Iterable[dict[str, Any]]:
         """See Dialect."""

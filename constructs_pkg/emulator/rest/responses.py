@@ -23,12 +23,12 @@ STATUS = {
     "AUTHORIZER_FAILURE": 500,
     "BAD_REQUEST_BODY": 400,
     "BAD_REQUEST_PARAMETERS": 400,
-    "EXPIRED_TOKEN": 403,
+    "EXPIRED_TOKEN": 403,  # nosec B105
     "INTEGRATION_FAILURE": 504,
     "INTEGRATION_TIMEOUT": 504,
     "INVALID_API_KEY": 403,
     "INVALID_SIGNATURE": 403,
-    "MISSING_AUTHENTICATION_TOKEN": 403,
+    "MISSING_AUTHENTICATION_TOKEN": 403,  # nosec B105
     "REQUEST_TOO_LARGE": 413,
     "THROTTLED": 429,
     "UNAUTHORIZED": 401,
@@ -41,12 +41,12 @@ ERROR_TYPES = {
     "AUTHORIZER_FAILURE": "AuthorizerConfigurationException",
     "BAD_REQUEST_BODY": "BadRequestException",
     "BAD_REQUEST_PARAMETERS": "BadRequestException",
-    "EXPIRED_TOKEN": "ExpiredTokenException",
+    "EXPIRED_TOKEN": "ExpiredTokenException",  # nosec B105
     "INTEGRATION_FAILURE": "InternalServerErrorException",
     "INTEGRATION_TIMEOUT": "InternalServerErrorException",
     "INVALID_API_KEY": "ForbiddenException",
     "INVALID_SIGNATURE": "InvalidSignatureException",
-    "MISSING_AUTHENTICATION_TOKEN": "MissingAuthenticationTokenException",
+    "MISSING_AUTHENTICATION_TOKEN": "MissingAuthenticationTokenException",  # nosec B105
     "REQUEST_TOO_LARGE": "RequestEntityTooLargeException",
     "THROTTLED": "TooManyRequestsException",
     "UNAUTHORIZED": "UnauthorizedException",

@@ -47,12 +47,12 @@ class UserPool:
             "jti": str(uuid4()),
         }
         self.id_token = self._signed(
-            {**common, "aud": client, "token_use": "id", "cognito:username": "emulator", "email": "emulator@example.com"}
+            {**common, "aud": client, "token_use": "id", "cognito:username": "emulator", "email": "emulator@example.com"}  # nosec B105
         )
         access = {
             **common,
             "client_id": client,
-            "token_use": "access",
+            "token_use": "access",  # nosec B105
             "username": "emulator",
             "scope": " ".join(scopes) or "openid",
         }

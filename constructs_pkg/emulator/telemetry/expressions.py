@@ -101,7 +101,7 @@ class _Parser:
 
     def _atom(self) -> Series:
         token = self._take()
-        if token == "(":  # noqa: S105 - a parenthesis
+        if token == "(":  # noqa: S105 - a parenthesis  # nosec B105
             result = self._binary(1)
             self._require(")")
             return result
