@@ -9,6 +9,7 @@ Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatter
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from fnmatch import fnmatchcase
@@ -92,6 +93,7 @@ def select(selector: str, document: Any) -> list[Any]:
     return _steps(selector)(document)
 
 
+@functools.cache
 def _steps(selector: str) -> Callable[[Any], list[Any]]:
     steps: list[str | int | None] = []
     place = 1
@@ -102,6 +104,11 @@ def _steps(selector: str) -> Callable[[Any], list[Any]]:
         name, index, quoted = found.groups()
         steps.append(name or quoted or (None if index == "*" else int(index)))
         place = found.end()
+
+    if len(steps) == 1 and isinstance(steps[0], str):
+        name = steps[0]
+        # What most patterns begin with, and most events end at.
+        return lambda document: [document[name]] if isinstance(document, dict) and name in document else []
 
     def walk(document: Any) -> list[Any]:
         here = [document]
@@ -219,6 +226,10 @@ def _equals(walk: Callable[[Any], list[Any]], text: str, *, wanted: bool) -> Tes
             number = float(text)
         except ValueError:
             number = None
+    if number is None and "*" not in literal:
+        if wanted:
+            return lambda document: literal in walk(document)
+        return lambda document: any(isinstance(value, str | int | float) and value != literal for value in walk(document))
     pattern = re.sub(r"([\[\]?])", r"[\1]", literal)  # the asterisk alone is special
 
     def equal(value: Any) -> bool:

@@ -29,8 +29,7 @@ class _Several:
         """Takes a sample."""
         if self._series is None:
             self._series = [self._store.series(NAMESPACE, self._name, dimensions) for dimensions in self._sets]
-        for series in self._series:
-            series.add(value)
+        self._store.put_all(self._series, value)
 
 
 class AliasSeries:

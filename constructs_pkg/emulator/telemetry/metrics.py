@@ -47,8 +47,10 @@ class Samples:
         """Takes one sample."""
         self.count += 1
         self.total += value
-        self.least = min(self.least, value)
-        self.most = max(self.most, value)
+        if value < self.least:
+            self.least = value
+        if value > self.most:
+            self.most = value
         if len(self.values) < MOST_VALUES:
             self.values.append(value)
 
@@ -120,12 +122,16 @@ class Series:
         """
         second = int(self._clock() if at is None else at)
         with self._lock:
-            samples = self._seconds.get(second)
-            if samples is None:
-                if len(self._seconds) >= FINE_SECONDS:
-                    self._gather(second)
-                samples = self._seconds[second] = Samples()
-            samples.add(value)
+            self.add_at(second, value)
+
+    def add_at(self, second: int, value: float) -> None:
+        """Takes a sample of a second; for the store, which holds the lock."""
+        samples = self._seconds.get(second)
+        if samples is None:
+            if len(self._seconds) >= FINE_SECONDS:
+                self._gather(second)
+            samples = self._seconds[second] = Samples()
+        samples.add(value)
 
     def between(self, start: int, end: int) -> Samples:
         """The samples from second `start` on and before second `end`."""
@@ -178,6 +184,13 @@ class MetricStore:
     ) -> None:
         """Takes a sample of a metric."""
         self.series(namespace, name, dimensions).add(value, at=at)
+
+    def put_all(self, series: Iterable[Series], value: float) -> None:
+        """Takes one sample for several metrics."""
+        second = int(self.clock())
+        with self._lock:
+            for one in series:
+                one.add_at(second, value)
 
     def known(self) -> list[tuple[str, str, dict[str, str]]]:
         """Namespace, name and dimensions of every metric that was ever written or asked for."""

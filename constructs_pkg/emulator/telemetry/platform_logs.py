@@ -17,6 +17,8 @@ from typing import Any
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARN": 30}
 """The system log levels, least first."""
 
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+
 TEXT_LEVEL = "INFO"
 """Text logs have no level setting; what shows in them is what JSON logs show at INFO."""
 
@@ -182,7 +184,7 @@ def report(
 
 def json_line(event: PlatformEvent, now: datetime) -> str:
     """The event as one line of a JSON log."""
-    return json.dumps({"time": timestamp(now), "type": event.type, "record": event.record}, separators=(",", ":"))
+    return _ENCODE({"time": timestamp(now), "type": event.type, "record": event.record})
 
 
 def text_lines(event: PlatformEvent) -> list[str]:
@@ -206,7 +208,7 @@ def text_lines(event: PlatformEvent) -> list[str]:
 
 def timestamp(when: datetime) -> str:
     """Milliseconds and a Z, as Lambda writes times."""
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
+    return when.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def milliseconds(seconds: float) -> float:

@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 from constructs_pkg.emulator.telemetry import lambda_metrics, platform_logs
@@ -34,12 +34,14 @@ KEPT_LINES = 10_000
 
 APPLICATION_LEVELS = {"TRACE": 0, "DEBUG": 1, "INFO": 2, "WARN": 3, "ERROR": 4, "FATAL": 5}
 
+MEMORY_SECONDS = 0.5
+"""For so long the most memory that an environment has used is believed to be what it was."""
+
 SETTLE_SECONDS = 10.0
 """How long one waits for what has begun to be over."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LogEvent:
+class LogEvent(NamedTuple):
     """One event of a log group. `at` is in seconds since 1970."""
 
     at: float
@@ -162,12 +164,13 @@ class Telemetry:
             line: The event.
             document: The same where it is JSON, else None.
         """
-        self.events.append(LogEvent(at=self.metrics.clock(), log_group=function.log_group, function=function.path, line=line))
+        self.events.append(LogEvent(self.metrics.clock(), function.log_group, function.path, line))
         for one in self._filters.get(function.log_group, ()):
             for namespace, name, value, dimensions in one.samples(line, document):
                 self.metrics.put(namespace, name, value, dimensions)
-        for (namespace, name, value, dimensions), at in embedded_samples(document):
-            self.metrics.put(namespace, name, value, dimensions, at=at)
+        if document is not None:
+            for (namespace, name, value, dimensions), at in embedded_samples(document):
+                self.metrics.put(namespace, name, value, dimensions, at=at)
 
 
 class FunctionTelemetry:
@@ -269,6 +272,8 @@ class EnvironmentTelemetry:
         self._init_at = time.monotonic()
         self._phase = "init"
         self._started_at = datetime.now(UTC)
+        self._peak_mb: int | None = None
+        self._look_again_at = 0.0
         self.pid = 0
 
     @property
@@ -350,7 +355,7 @@ class EnvironmentTelemetry:
         self._function.event(
             platform_logs.report(
                 memory_mb=self._function.function.memory_mb,
-                used_mb=peak_memory_mb(self.pid),
+                used_mb=self._used_mb(),
                 init_seconds=self._init_seconds,
                 restore_seconds=self._restore_seconds,
                 **common,
@@ -358,6 +363,13 @@ class EnvironmentTelemetry:
         )
         self._init_seconds = self._restore_seconds = None
         self._function.ended(invocation, answer)
+
+    def _used_mb(self) -> int | None:
+        now = time.monotonic()
+        if now >= self._look_again_at:
+            self._look_again_at = now + MEMORY_SECONDS
+            self._peak_mb = peak_memory_mb(self.pid) or self._peak_mb
+        return self._peak_mb
 
     def _where(self, function: Function) -> dict[str, Any]:
         family = function.runtime or "provided"
