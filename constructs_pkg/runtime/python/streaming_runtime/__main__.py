@@ -10,6 +10,7 @@ import os
 import sys
 
 from . import handler, logs, search_path
+from .collector import AtRest
 from .errors import InitError
 from .serve import Server
 from .settings import Settings
@@ -51,7 +52,8 @@ def _run(api: RuntimeApi, tell: Callable[[bytes], None] | None) -> int:
     try:
         settings = Settings(os.environ)
         search_path.arrange()
-        served = handler.load(os.environ.get("_HANDLER", ""), settings.redact)
+        with AtRest():
+            served = handler.load(os.environ.get("_HANDLER", ""), settings.redact)
     except InitError as error:
         if error.__cause__ is not None:
             logs.log_exception(error.__cause__)
