@@ -675,6 +675,7 @@ def test_over_tls_with_an_authority_of_ones_own(secure: AwsServer, certificate: 
     caller = AwsClient(DYNAMODB, attempts=1)
     assert [caller.call("/", {}, b"").status for _ in range(2)] == [200, 200]
     assert secure.connections == 1
+    assert connection.tls_context() is connection.tls_context()
 
 
 @pytest.mark.parametrize("wrong", ["authority", "name"])

@@ -280,8 +280,6 @@ _clients: list[ref[AwsClient]] = []
 
 def close_all() -> None:
     """Closes every connection that rests, and forgets fetched credentials: neither outlives a snapshot."""
-    for made in tuple(_clients):
-        client = made()
-        if client is not None:
-            client.close()
+    for client in filter(None, [made() for made in _clients]):
+        client.close()
     credentials.forget()
