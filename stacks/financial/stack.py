@@ -16,7 +16,7 @@ from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 
-from constructs_pkg import ProvisionedConcurrency, StreamingCode, StreamingFunction, StreamLimits, WarmHours
+from constructs_pkg import AlarmThresholds, ProvisionedConcurrency, StreamingCode, StreamingFunction, StreamLimits, WarmHours
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 _HANDLER: Final = Path(__file__).parent / "handler"
 _KEPT: Final = Duration.days(1)
 _NEWEST_RUNTIME: Final = "python3.13 is the newest runtime that the runtime layer's tests run on"
+
+
+# A viewer holds its environment for minutes, so more viewers than warm environments are a good day and no alarm. The cost rings where
+# some 300 viewers watch from the opening to the close.
+_ALARMS: Final = AlarmThresholds(provisioned_spillover=None, provisioned_utilization_percent=None, daily_gb_seconds=2_000_000)
 
 
 class FinancialStack(Stack):
@@ -63,8 +68,8 @@ class FinancialStack(Stack):
             shards: Of the Kinesis stream; each takes 1 MB or 1000 trades a second. Default: 1.
             candle: Length of a candle. Default: 1 minute.
             look: Time between two looks at the table. Default: 1 second, the pace at which Lambda reads a shard.
-            warm_viewers: Viewers that start without a cold start in market hours; outside them it is 1. Default: the context value
-                `financial:warm-viewers`, else 5.
+            warm_viewers: How many viewers at a time have started without a cold start in market hours; outside them it is 1.
+                Default: the context value `financial:warm-viewers`, else 5.
             speed: How many seconds of the tape pass in one, in a replay. Default: 60.
 
         Raises:
@@ -103,6 +108,7 @@ class FinancialStack(Stack):
             environment=environment,
             limits=StreamLimits(heartbeat_seconds=10),
             concurrency=_market_hours(warm),
+            alarms=_ALARMS,
         )
         if self.board is not None:
             self.board.grant(self.viewers, "dynamodb:Query")

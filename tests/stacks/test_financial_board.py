@@ -224,6 +224,17 @@ def test_a_market_that_began_anew_is_announced() -> None:
     assert shown[0] == ("gap", {"symbol": "ACME", "reason": "restarted", "events": {"from": 1, "to": 40}})
 
 
+def test_a_viewer_of_a_symbol_that_was_never_traded_is_told_so_at_once_and_sees_its_first_trade() -> None:
+    class Silent(Growing):
+        def read(self, symbol: str, after: int | None) -> Any:
+            return super().read(symbol, after) if self.market.version else Page([], None)
+
+    source = Silent()
+    growth = iter([0, 0, 1])
+    shown = list(watch(source, looks=4, wait=lambda: source.grow(next(growth))))
+    assert [name for name, _ in shown] == ["waiting", "quote", "resume", "finish"]
+
+
 def test_a_replay_shows_what_the_table_would() -> None:
     clock = itertools.count(0, 0.5)
     replay = handler.replay.Replay(TAPE, speed=60, candle_seconds=60, clock=lambda: next(clock))
@@ -237,7 +248,7 @@ def test_a_replay_shows_what_the_table_would() -> None:
 def test_a_view_is_read_from_the_query() -> None:
     view = View.parse({"symbols": "ACME,BOLT,ACME", "after": "BOLT:7", "seconds": "5"})
     assert (view.symbols, view.after, view.seconds) == (("ACME", "BOLT"), {"BOLT": 7}, 5)
-    assert View.parse({"symbols": "ACME"}).seconds == 840
+    assert View.parse({"symbols": "ACME"}).seconds == 780
 
 
 @pytest.mark.parametrize(
@@ -253,7 +264,7 @@ def test_a_view_is_read_from_the_query() -> None:
         ({"symbols": "ACME", "after": "ACME:-1"}, "after"),
         ({"symbols": "ACME", "after": "ACME:²"}, "after"),
         ({"symbols": "ACME", "seconds": "0"}, "seconds"),
-        ({"symbols": "ACME", "seconds": "841"}, "seconds"),
+        ({"symbols": "ACME", "seconds": "781"}, "seconds"),
         ({"symbols": "ACME", "seconds": "1e2"}, "seconds"),
         ({"symbols": "ACME", "symbol": "BOLT"}, "symbol"),
     ],

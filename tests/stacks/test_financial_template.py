@@ -14,6 +14,7 @@ from stacks import costs
 from stacks.financial import cost
 from stacks.financial.stack import FinancialStack
 from tests.stacks.conftest import synthesize
+from tests.stacks.handlers import load
 from tests.stacks.pages import assert_shows
 from tests.stacks.snapshot import assert_matches_snapshot
 
@@ -67,6 +68,11 @@ def test_more_viewers_are_warm_in_market_hours_of_new_york(financial: Synthesize
         ("cron(15 9 ? * MON-FRI *)", "America/New_York", {"MinCapacity": 5, "MaxCapacity": 5}),
         ("cron(0 16 ? * MON-FRI *)", "America/New_York", {"MinCapacity": 1, "MaxCapacity": 1}),
     ]
+
+
+def test_a_viewer_leaves_before_the_alarm_takes_its_stream_for_one_that_hit_the_timeout(financial: Synthesized) -> None:
+    [alarm] = [found for found in financial.of_type("AWS::CloudWatch::Alarm") if found.get("MetricName") == "Duration"]
+    assert alarm["Threshold"] > load("financial", "view").view.LONGEST_SECONDS * 1000
 
 
 def test_a_replay_needs_neither_stream_nor_table(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from stacks import costs
 from stacks.summarization import cost
 from stacks.summarization.stack import SummarizationStack
 from tests.stacks.conftest import synthesize
+from tests.stacks.handlers import load
 from tests.stacks.pages import assert_shows
 from tests.stacks.snapshot import assert_matches_snapshot
 
@@ -68,6 +69,12 @@ def test_the_caller_may_call_the_route_and_nothing_else(summarization: Synthesiz
     assert statement["Action"] == "execute-api:Invoke"
     assert "/POST/summaries" in str(statement["Resource"])
     assert "*" not in str(statement["Resource"])
+
+
+def test_an_answer_ends_before_the_alarm_takes_it_for_one_that_hit_the_timeout(summarization: Synthesized) -> None:
+    [alarm] = [found for found in summarization.of_type("AWS::CloudWatch::Alarm") if found.get("MetricName") == "Duration"]
+    [function] = summarization.of_type("AWS::Lambda::Function")
+    assert (function["Timeout"] - load("summarization", "summarising").summarising.LEAVE_SECONDS) * 1000 < alarm["Threshold"]
 
 
 def test_context_values_choose_the_model_the_section_and_the_log_role(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ class _Seen:
     def __init__(self, after: int | None) -> None:
         self.event = after
         self.version: int | None = None
+        self.waiting = False
 
 
 def live(
@@ -78,6 +79,9 @@ def _look(source: Source, symbol: str, seen: _Seen, candle_seconds: int) -> Iter
         yield Data(shown, name=event["kind"])
         seen.event = event["n"]
     if state is None:
+        if not page.more and not seen.waiting:
+            seen.waiting = True
+            yield Data({"symbol": symbol}, name="waiting")
         return page.more
     if seen.event is None:
         seen.event = state["events"]

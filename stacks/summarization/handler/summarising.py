@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     Event = Text | Data | Finish | Internal
     Model = Callable[[str], Iterator[Event]]
 
+LEAVE_SECONDS = 120
+"""Of the function's time, for a step that takes longer than any before it; and an answer then ends before the alarm takes it for one that hit
+the timeout."""
+
 SLOWER = 1.5
 """The next step may take this many times as long as the longest so far."""
 
