@@ -9,9 +9,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from aws_cdk import Validations
-from cdk_nag import AwsSolutionsChecks, ServerlessChecks
-
 ROOT = Path(__file__).parents[1]
 
 STRICT = "@aws-cdk/core:strictCfnValidateErrors"
@@ -23,6 +20,10 @@ def main() -> int:
     os.environ["CDK_CONTEXT_JSON"] = json.dumps({**context, STRICT: True})
     with tempfile.TemporaryDirectory() as outdir:
         os.environ["CDK_OUTDIR"] = outdir
+        # Node takes the environment as it is when aws_cdk is imported: the flags and the folder have to be in it by then.
+        from aws_cdk import Validations
+        from cdk_nag import AwsSolutionsChecks, ServerlessChecks
+
         app = runpy.run_path(str(ROOT / "app.py"))["app"]
         Validations.of(app).add_plugins(AwsSolutionsChecks(), ServerlessChecks())
         app.synth(force=True)
