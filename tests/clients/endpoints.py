@@ -24,6 +24,7 @@ NOTICES_A_CLEAN_END = {
     "ai (Vercel)": False,
     "@ag-ui/client": False,
     "LangChain ChatOpenAI": False,
+    "mcp (Python)": True,
     "streaming-lambda-constructs": True,
 }
 
