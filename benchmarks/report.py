@@ -41,7 +41,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     peer = row["peer"] or ""
     if "left_out" in row:
         return (row["name"], "", peer, "", "", promise, "", f"left out: {row['left_out']}")
-    unit = row["measure"].rpartition("_")[2]
+    unit = next(unit for end, unit in _UNITS.items() if row["measure"].endswith(end))
     value = row["value"].get("pooled", row["value"]["median"])
     theirs = f"{_number(row['peer_value']['median'])}" if peer else ""
     ratio = row.get("ratio")
@@ -49,10 +49,10 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     noise = row.get("noise")
     noise_shown = f"{noise['median']:.2f} ({noise['low']:.2f} to {noise['high']:.2f})" if noise else ""
     verdict = {True: "yes", False: "NO"}.get(row.get("kept"), "")  # type: ignore[arg-type]
-    return (row["name"], f"{_number(value)} {_UNITS[unit]}", peer, theirs, shown, promise, noise_shown, verdict)
+    return (row["name"], f"{_number(value)} {unit}", peer, theirs, shown, promise, noise_shown, verdict)
 
 
-_UNITS = {"us": "µs", "ms": "ms", "s": "/s"}
+_UNITS = {"_us": "µs", "_ms": "ms", "MB_s": "MB/s", "tokens_s": "/s", "tokens_gzip_s": "/s"}
 
 
 def _number(value: float) -> str:

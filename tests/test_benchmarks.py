@@ -1,0 +1,138 @@
+"""The benchmarks run, and what they make of numbers is right. No test here asserts a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import measures, peers, report, rows
+from benchmarks.measures import _births
+from benchmarks.ratios import paired, quantile, rotated, summary
+from benchmarks.server import BenchmarkError, Session
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_every_program_comes_first_equally_often() -> None:
+    orders = [rotated(["a", "b", "c"], number) for number in range(6)]
+    assert [sorted(order) for order in orders] == [["a", "b", "c"]] * 6
+    assert sorted(order[0] for order in orders) == ["a", "a", "b", "b", "c", "c"]
+    assert len({tuple(order) for order in orders}) > 3, "nor does the same one always come before"
+    assert rotated([], 3) == []
+
+
+def test_ratios_are_of_the_same_round() -> None:
+    assert paired([1.0, 4.0], [2.0, 2.0]) == [0.5, 2.0]
+    with pytest.raises(ValueError, match="longer"):
+        paired([1.0], [1.0, 2.0])
+
+
+def test_quantiles_are_values_that_were_measured() -> None:
+    values = [float(value) for value in range(1, 101)]
+    assert [quantile(values, share) for share in (0.0, 0.01, 0.5, 0.99, 1.0)] == [1, 1, 50, 99, 100]
+    assert summary([3.0, 1.0, 2.0]) == {"median": 2.0, "low": 1.0, "high": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("line", "births"),
+    [
+        (b"%020d" % 7, [7]),
+        (b"%020d%020d" % (7, 8), [7, 8]),
+        (b'{"statusCode":200}\0\0\0\0\0\0\0\0%020d' % 9, [9]),
+        (b"14", []),
+        (b"", []),
+        (b"HTTP/1.1 200", []),
+    ],
+)
+def test_tokens_tell_their_birth_wherever_they_are(line: bytes, births: list[int]) -> None:
+    assert _births(line) == births
+
+
+def samples(value: float) -> list[measures.Sample]:
+    return [{measures.FIRST_BYTE: value + number, measures.DELAYS: [value, value * 3]} for number in range(3)]
+
+
+def test_a_row_is_kept_by_its_median_ratio_or_says_why_it_is_left_out() -> None:
+    row = rows.Row("r", measures.FIRST_BYTE, "ours", "peer", "again", at_most=0.5)
+    told = rows.told(row, {"ours": samples(1.0), "peer": samples(100.0), "again": samples(1.0)}, {})
+    assert (told["kept"], told["noise"]["median"]) == (True, 1.0)
+    assert rows.told(row, {"ours": samples(100.0), "peer": samples(100.0)}, {})["kept"] is False
+    assert rows.told(row, {"ours": samples(1.0)}, {"peer": "no compiler"})["left_out"] == "peer: no compiler"
+    least = rows.Row("r", measures.FIRST_BYTE, "ours", "peer", at_least=1.3)
+    assert rows.told(least, {"ours": samples(200.0), "peer": samples(100.0)}, {})["kept"] is True
+    alone = rows.Row("r", measures.DELAYS, "ours", at_most=1000.0)
+    assert rows.told(alone, {"ours": samples(400.0)}, {})["kept"] is False, "the 99th percentile of all"
+
+
+def test_every_row_has_a_unit_and_a_place_in_both_tables() -> None:
+    told = [rows.told(row, {}, {}) for row in rows.ROWS]
+    some = rows.Row("r", measures.DELAYS, "ours", "peer", "again", at_least=1.0)
+    told.append(rows.told(some, dict.fromkeys(("ours", "peer", "again"), samples(1.0)), {}))
+    machine = {"system": "Linux", "cores": 2, "python": "3.11.7", "node_client": None}
+    results = {"rows": told, "at": "2026-11-23T10:00:00+00:00", "rounds": 15, "machine": machine}
+    assert len(report.table(results).splitlines()) == len(told) + 1
+    assert report.markdown(results).count("\n| ") == len(told) + 1
+    for row in rows.ROWS:
+        assert any(row.key.endswith(end) for end in report._UNITS)
+
+
+def test_the_page_has_a_place_for_the_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "benchmarks.md"
+    page.write_text(report.PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setattr(report, "PAGE", page)
+    results = tmp_path / "results.json"
+    machine = {"system": "Linux", "cores": 2, "python": "3.11.7", "node_client": None}
+    results.write_text(json.dumps({"rows": [], "at": "2026-11-23", "rounds": 15, "machine": machine}), encoding="utf-8")
+    for _ in range(2):
+        report.main(results)
+        text = page.read_text(encoding="utf-8")
+        assert text.count("Measured 2026-11-23, 15 rounds") == 1
+        assert "## What is measured against what" in text
+
+
+def test_a_program_that_does_not_serve_is_an_error_and_not_a_wait() -> None:
+    with (
+        Session([sys.executable, "-c", "print('no runtime')"], ROOT, {}, "x.y") as session,
+        pytest.raises(BenchmarkError, match="no runtime"),
+    ):
+        session.await_next()
+
+
+def test_the_programs_run_and_leave_no_process_behind(tmp_path: Path) -> None:
+    """On the interpreter of the tests where the peers are not installed: ours and synthesis always run."""
+    output = tmp_path / "results.json"
+    code = (
+        "import sys; from pathlib import Path; from benchmarks import peers, __main__ as main\n"
+        "found = peers.Peers()\n"
+        "found.python = found.python or Path(sys.executable)\n"
+        "main.peers.Peers = lambda: found\n"
+        f"sys.exit(main.main(['--quick', '--rounds', '1', '--no-install', '--output', {str(output)!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(output.read_text(encoding="utf-8"))
+    assert len(results["rows"]) == len(rows.ROWS)
+    assert {"ours", "ours again", "StreamingFunction", "hand-written L2"} <= set(results["samples"]), done.stderr
+    for name in results["samples"]:
+        assert len(results["samples"][name]) == 1
+    assert not _left_behind(), "every process was ended"
+
+
+def _left_behind() -> list[str]:
+    listed = subprocess.run(["ps", "-eo", "ppid=,args="], capture_output=True, text=True, timeout=10, check=True).stdout
+    ours = str(ROOT / "benchmarks" / "programs")
+    return [line for line in listed.splitlines() if ours in line and line.split()[0] == str(os.getpid())]
+
+
+def test_the_peers_are_pinned() -> None:
+    lines = [
+        line for line in peers.REQUIREMENTS.read_text(encoding="utf-8").splitlines() if line and not line.startswith((" ", "#"))
+    ]
+    assert all("==" in line for line in lines)
+    assert not [line for line in lines if "://" in line]
+    assert peers.NODE_CLIENT.rpartition("@")[2][0].isdigit()
