@@ -1,4 +1,4 @@
-"""HTTP/1.1 servers on loopback: h11 parses and frames, asyncio moves bytes. The only file here that listens.
+"""HTTP/1.1 servers on loopback: `http1` parses and frames, asyncio moves bytes. The only file here that listens.
 
 Two kinds of connection: `HttpConnection` hands over each event as it comes (the Runtime API, whose bodies are streams), and
 `ExchangeConnection` waits for the whole request, as Lambda's own endpoints do, and then lets a coroutine answer it.
@@ -13,13 +13,11 @@ import struct
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-import h11
+from constructs_pkg.emulator.http1 import BadRequest, End, Head, RequestParser, ResponseWriter
 
 Headers = Sequence[tuple[str, str]]
 
 LOOPBACK = "127.0.0.1"
-MAX_HEADER_BYTES = 65_536
-"""Longest request head. Lambda refuses far shorter ones; this bound only keeps memory flat."""
 
 HIGH_WATER_BYTES = 262_144
 """Unsent bytes of one connection from which its source is paused."""
@@ -40,14 +38,14 @@ class HttpConnection(asyncio.Protocol):
         self.server = server
         self.transport: asyncio.Transport | None = None
         self.peer = ""
-        self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEADER_BYTES)
+        self._parser = RequestParser()
+        self._request: Head | None = None
+        self._response: ResponseWriter | None = None
         self._out: list[bytes] = []
-        self._body_allowed = True
-        self._method = b""
 
     # What a subclass answers to.
 
-    def on_request(self, request: h11.Request) -> None:
+    def on_request(self, request: Head) -> None:
         """A request's head is here."""
         raise NotImplementedError
 
@@ -71,27 +69,31 @@ class HttpConnection(asyncio.Protocol):
         """Queues a response's head.
 
         Raises:
-            h11.LocalProtocolError: a header that HTTP does not allow.
+            ValueError: `HEADER_NOT_ALLOWED`.
         """
-        response = h11.Response(status_code=status, headers=[(n.encode("latin-1"), v.encode("latin-1")) for n, v in headers])
-        self._body_allowed = self._method != b"HEAD" and status not in (204, 304)
-        self._push(self._h11.send(response))
+        self._response = ResponseWriter(self._request)
+        self._out.append(self._response.head(status, headers))
 
     def send_data(self, data: bytes) -> None:
         """Queues a piece of the response's body: one HTTP chunk where the response is chunked."""
-        if self._body_allowed and data:
-            self._push(self._h11.send(h11.Data(data=data)))
+        assert self._response is not None
+        framed = self._response.data(data)
+        if framed:
+            self._out.append(framed)
 
     def send_end(self) -> None:
         """Queues the response's end, sends it, and takes up the next request of the connection."""
-        self._push(self._h11.send(h11.EndOfMessage()))
+        response, self._response = self._response, None
+        assert response is not None
+        self._out.append(response.end())
         self.flush()
-        if self._h11.our_state is h11.MUST_CLOSE:
+        self._request = None
+        if response.closes or not self._parser.done:
             self.close()
-        elif self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE:
-            self._h11.start_next_cycle()
-            if self._h11.trailing_data[0]:
-                asyncio.get_running_loop().call_soon(self._events)
+            return
+        self._parser.next_request()
+        if self._parser.waiting_bytes:
+            asyncio.get_running_loop().call_soon(self._events)
 
     def flush(self) -> None:
         """Sends what is queued, in one write."""
@@ -120,14 +122,9 @@ class HttpConnection(asyncio.Protocol):
             self.transport.abort()
 
     @property
-    def request_complete(self) -> bool:
-        """Whether the whole request has been read."""
-        return self._h11.their_state in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
-
-    @property
     def idle(self) -> bool:
         """Whether no request is under way."""
-        return self._h11.our_state is h11.IDLE
+        return self._request is None and self._response is None
 
     # asyncio's side.
 
@@ -144,7 +141,7 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
-        self._h11.receive_data(data)
+        self._parser.feed(data)
         self._events()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -154,39 +151,28 @@ class HttpConnection(asyncio.Protocol):
         self.server.connections.discard(self)
         self.on_lost()
 
-    def _push(self, data: bytes | None) -> None:
-        if data:
-            self._out.append(data)
-
     def _events(self) -> None:
+        if self.transport is None or self.transport.is_closing():
+            return
         try:
-            while True:
-                event = self._h11.next_event()
-                if event is h11.NEED_DATA or event is h11.PAUSED:
-                    break
-                if isinstance(event, h11.Data):
-                    self.on_data(bytes(event.data))
-                elif isinstance(event, h11.Request):
-                    self._method = event.method
-                    if self._h11.they_are_waiting_for_100_continue:
-                        self._push(self._h11.send(h11.InformationalResponse(status_code=100, headers=[])))
+            for event in self._parser.events():
+                if isinstance(event, bytes):
+                    self.on_data(event)
+                elif isinstance(event, Head):
+                    self._request = event
+                    if event.expects_continue:
+                        self._out.append(b"HTTP/1.1 100 Continue\r\n\r\n")
                         self.flush()
                     self.on_request(event)
-                elif isinstance(event, h11.EndOfMessage):
-                    self.on_end(list(event.headers))
-                else:
-                    self.close()
-                    break
-        except h11.RemoteProtocolError as error:
-            self._refuse_bytes(error)
+                elif isinstance(event, End):
+                    self.on_end(event.trailers)
+        except BadRequest as bad:
+            if self._response is None:
+                self._request = None
+                self.send_head(bad.status, [("Content-Length", "0"), ("Connection", "close")])
+                self.send_end()
+            self.close()
         self.on_events_done()
-
-    def _refuse_bytes(self, error: h11.RemoteProtocolError) -> None:
-        if self._h11.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            status = error.error_status_hint
-            self.send_head(status, [("Content-Length", "0"), ("Connection", "close")])
-            self.send_end()
-        self.close()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -306,11 +292,11 @@ class ExchangeConnection(HttpConnection):
         self.exchange: Exchange | None = None
         self._handler = handler
         self._max_body_bytes = max_body_bytes
-        self._head: h11.Request | None = None
+        self._head: Head | None = None
         self._body: list[bytes] = []
         self._size = 0
 
-    def on_request(self, request: h11.Request) -> None:
+    def on_request(self, request: Head) -> None:
         """See HttpConnection."""
         self._head, self._body, self._size = request, [], 0
 
@@ -330,7 +316,7 @@ class ExchangeConnection(HttpConnection):
             method=head.method.decode("latin-1"),
             raw_path=raw_path,
             raw_query=raw_query,
-            headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers.raw_items()],
+            headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers],
             body=b"".join(self._body),
             peer=self.peer,
         )

@@ -21,8 +21,7 @@ from constructs_pkg.emulator.limits import MAX_STREAM_BYTES, Shaper
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import h11
-
+    from constructs_pkg.emulator.http1 import Head
     from constructs_pkg.emulator.limits import Bandwidth
 
 BUFFERED_RESPONSE_BYTES = 6_291_556
@@ -117,10 +116,10 @@ class _RuntimeConnection(HttpConnection):
         self._waits_for_caller = False
         self._waits_for_bandwidth: asyncio.TimerHandle | None = None
 
-    def on_request(self, request: h11.Request) -> None:
+    def on_request(self, request: Head) -> None:
         self._route, self._invocation, self._answered, self._shaper = None, None, False, None
         self._collected, self._collected_bytes = [], 0
-        headers = dict(request.headers)
+        headers = {name.lower(): value for name, value in request.headers}
         target = request.target.decode("latin-1")
         method = request.method.decode("latin-1")
         if not target.startswith(_PREFIX):
@@ -341,7 +340,7 @@ def _error_of(body: bytes, header_type: str) -> FunctionError:
 
 def _error_of_trailers(trailers: Sequence[tuple[bytes, bytes]]) -> FunctionError | None:
     """The error that a stream ended with, or None. The body is base64 of a JSON document."""
-    found = dict(trailers)
+    found = {name.lower(): value for name, value in trailers}
     error_type = found.get(b"lambda-runtime-function-error-type")
     if error_type is None:
         return None
