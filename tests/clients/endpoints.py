@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import sysconfig
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ from tests.emulator.support import App
 from tests.runtime.test_dialects import encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 DIALECTS = ("openai-chat", "openai-responses", "anthropic-messages", "ui-message-stream", "ag-ui")
@@ -25,6 +27,7 @@ NOTICES_A_CLEAN_END = {
     "@ag-ui/client": False,
     "LangChain ChatOpenAI": False,
     "mcp (Python)": True,
+    "EventSource": False,
     "streaming-lambda-constructs": True,
 }
 
@@ -74,10 +77,31 @@ def _ended() -> str:
     return _ENDED.replace("WIRES_HERE", repr(wires)).replace("HEADERS_HERE", repr(headers))
 
 
+def public(app: App, name: str, code: str, **environment: str) -> None:
+    """A function at a URL that anybody may call."""
+    app.function(name, code, auth="NONE", environment={"STREAM_HEARTBEAT_SECONDS": "1", **environment}, Timeout=30)
+    permission = {"FunctionName": {"Ref": f"{name}Alias"}, "Principal": "*"}
+    url = {"Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"}
+    app.add(f"{name}UrlPermission", "AWS::Lambda::Permission", {**permission, **url})
+    invoke = {"Action": "lambda:InvokeFunction", "InvokedViaFunctionUrl": True}
+    app.add(f"{name}Permission", "AWS::Lambda::Permission", {**permission, **invoke})
+
+
+def asgi(app: App, name: str, code: str, attribute: str = "app", **properties: object) -> None:
+    """A function as `StreamingCode.asgi` makes it, of the packages that the tests themselves have."""
+    variables = {"STREAM_ASGI_APP": f"main:{attribute}", "PYTHONPATH": sysconfig.get_path("purelib")}
+    runtime = f"python3.{sys.version_info.minor}"
+    handler = "streaming_runtime.asgi.handler"
+    app.function(
+        name, {"main.py": code}, environment=variables, Handler=handler, Runtime=runtime, **{"Timeout": 30, **properties}
+    )
+
+
 @contextmanager
-def endpoints(folder: Path) -> Iterator[Emulator]:
-    """Runs them; the URL of a dialect is `urls["Test/<its name without hyphens>"]`."""
+def endpoints(folder: Path, more: Callable[[App], None] = lambda app: None) -> Iterator[Emulator]:
+    """Runs them and what `more` adds; the URL of a dialect is `urls["Test/<its name without hyphens>"]`."""
     app = App(folder)
+    more(app)
     for dialect in DIALECTS:
         code = _HANDLER.replace("DIALECT", repr(dialect))
         app.function(dialect.replace("-", ""), code, environment={"STREAM_HEARTBEAT_SECONDS": "1"})

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clients.endpoints import NOTICES_A_CLEAN_END, TEXT, endpoints, url_of
+from tests.clients.endpoints import NOTICES_A_CLEAN_END, TEXT, asgi, endpoints, public, url_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from constructs_pkg.emulator import Emulator
+    from tests.emulator.support import App
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "clients"
@@ -30,18 +31,31 @@ DIALECT_OF = {
     "vercel-ai": "ui-message-stream",
     "ag-ui": "ag-ui",
     "curl": "openai-chat",
+    "mcp": "mcp",
+    "event-source": "sse",
 }
+SERVED = re.compile(r"^# (main|index)\.py$", re.M)  # how a block begins that the page's function runs
 BLOCKS = [
     pytest.param(page.stem, language, code, id=f"{page.stem}-{language}-{number}")
     for page in sorted(PAGES.glob("*.md"))
     for number, (language, code) in enumerate(re.findall(r"^```(python|js|sh)\n(.*?)^```$", page.read_text(), re.M | re.S), 1)
+    if not SERVED.match(code)
 ]
 
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with endpoints(tmp_path_factory.mktemp("endpoints")) as running:
+    def served(app: App) -> None:
+        asgi(app, "mcp", served_by("mcp"))
+        public(app, "sse", served_by("event-source"))
+
+    with endpoints(tmp_path_factory.mktemp("endpoints"), served) as running:
         yield running
+
+
+def served_by(page: str) -> str:
+    [code] = re.findall(r"^```python\n(# (?:main|index)\.py\n.*?)^```$", (PAGES / f"{page}.md").read_text(), re.M | re.S)
+    return code
 
 
 def environment(emulator: Emulator, dialect: str) -> dict[str, str]:

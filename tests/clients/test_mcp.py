@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-import sysconfig
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +11,7 @@ import pytest
 
 from constructs_pkg.client.httpx2 import SigV4Auth
 from constructs_pkg.emulator import Emulator
-from tests.clients.endpoints import NOTICES_A_CLEAN_END
+from tests.clients.endpoints import NOTICES_A_CLEAN_END, asgi
 from tests.emulator.support import ACCOUNT, App
 
 if TYPE_CHECKING:
@@ -98,13 +96,11 @@ def handler(event, context):
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     app = App(tmp_path_factory.mktemp("mcp"))
-    runtime = f"python3.{sys.version_info.minor}"  # whose packages the tests have
-    variables = {"STREAM_ASGI_APP": "main:app", "PYTHONPATH": sysconfig.get_path("purelib")}
-    server = {"Handler": "streaming_runtime.asgi.handler", "Runtime": runtime, "MemorySize": 512}
-    app.function("mcp", {"main.py": APP}, environment=variables, Timeout=30, **server)
-    app.function("short", {"main.py": APP}, environment=variables, Timeout=3, **server)
-    app.function("busy", {"main.py": APP}, environment=variables, ReservedConcurrentExecutions=0, **server)
-    app.function("open", {"main.py": APP}, environment={**variables, "STREAM_ASGI_APP": "main:mcp_app"}, Timeout=3, **server)
+    asgi(app, "mcp", APP)
+    asgi(app, "short", APP, Timeout=3)
+    asgi(app, "busy", APP, ReservedConcurrentExecutions=0)
+    asgi(app, "open", APP, "mcp_app", Timeout=3)
+    asgi(app, "guarded", APP.replace("enable_dns_rebinding_protection=False", "").replace("TransportSecuritySettings()", "None"))
     app.function("ended", ENDED)
     with Emulator(app.write(), model=None, mounts=False) as running:
         yield running
@@ -244,3 +240,11 @@ def test_a_get_holds_a_function_to_its_deadline_unless_it_is_refused(emulator: E
     with httpx2.Client(auth=auth(emulator), trust_env=False, timeout=20) as http:
         answer = http.get(f"{emulator.urls[f'Test/{function}']}mcp", headers={"accept": "text/event-stream"})
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize(("function", "status"), [("mcp", 400), ("guarded", 421)])
+def test_a_host_of_aws_is_refused_unless_the_guard_is_off(emulator: Emulator, function: str, status: int) -> None:
+    host = {"host": "abc.lambda-url.eu-west-1.on.aws", "accept": "application/json, text/event-stream"}
+    with httpx2.Client(auth=auth(emulator), trust_env=False, timeout=20) as http:
+        answer = http.post(f"{emulator.urls[f'Test/{function}']}mcp", headers=host, json={})
+    assert answer.status_code == status, answer.text
