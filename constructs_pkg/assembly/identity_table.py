@@ -250,7 +250,12 @@ _MODELS = {
         attributes={"GuardrailArn": "{arn}", "GuardrailId": "{lower 12}", "Version": "DRAFT"},
     ),
     "AWS::Bedrock::GuardrailVersion": Kind(
-        ref="{property GuardrailIdentifier}|1", attributes={"GuardrailId": "{property GuardrailIdentifier}", "Version": "1"}
+        ref="{property GuardrailIdentifier}|1",
+        attributes={
+            "GuardrailId": "{property GuardrailIdentifier}",
+            "GuardrailArn": "{property GuardrailIdentifier}",
+            "Version": "1",
+        },
     ),
     "AWS::Bedrock::ApplicationInferenceProfile": Kind(
         arn=_arn("bedrock", "application-inference-profile/{lower 12}"),

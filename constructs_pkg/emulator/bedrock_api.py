@@ -26,6 +26,7 @@ from constructs_pkg.emulator.converse import (
     delta_frame,
     end_frames,
     error_frame,
+    guardrail_target,
     model_targets,
     parse_request,
     start_frames,
@@ -45,6 +46,8 @@ MAX_REQUEST_BYTES = 26_214_400
 
 _ROUTE = re.compile(r"^/model/([^/]+(?:/[^/]+)?)/(converse|converse-stream|invoke|invoke-with-response-stream)$")
 _WHOLE, _STREAMED = "bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"
+_GUARD = "bedrock:ApplyGuardrail"
+_CONVERSATIONS = ("converse", "converse-stream")
 _ACTIONS = {"converse": _WHOLE, "converse-stream": _STREAMED, "invoke": _WHOLE, "invoke-with-response-stream": _STREAMED}
 
 
@@ -62,6 +65,7 @@ class BedrockApi:
         self.why_no_model = why_no_model
         self.gate: Gate | None = None
         self._log = log
+        self._said: set[str] = set()
         self._server = HttpServer.for_exchanges(self._answer, max_body_bytes=MAX_REQUEST_BYTES, on_error=log)
 
     async def bind(self, port: int = 0) -> int:
@@ -118,9 +122,14 @@ class BedrockApi:
         except SignatureRefusal as refusal:
             raise _Refused(api_refusal(refusal)) from refusal
         account = principal.account if principal is not None else ""
-        for target in model_targets(raw_model_id, region=region, account=account):
+        asked = [(_ACTIONS[operation], target) for target in model_targets(raw_model_id, region=region, account=account)]
+        guardrail = guardrail_target(request.body, region=region, account=account) if operation in _CONVERSATIONS else None
+        if guardrail is not None:
+            asked.append((_GUARD, guardrail))
+            self._say_once("Bedrock: a guardrail's permission is asked for here, and the guardrail itself judges nothing")
+        for action, target in asked:
             context = {**request_context(request), **target.context}
-            decision = gate.authorizer.authorize(principal, _ACTIONS[operation], target.arn, context)
+            decision = gate.authorizer.authorize(principal, action, target.arn, context)
             if not decision.allowed:
                 self._log(f"Bedrock refuses: {decision.reason}")
                 raise _Refused(api_refusal(decision))
@@ -129,6 +138,11 @@ class BedrockApi:
         if self.model is None:
             raise ModelFailure("ServiceUnavailableException", self.why_no_model)
         return operation, unquote(raw_model_id)
+
+    def _say_once(self, line: str) -> None:
+        if line not in self._said:
+            self._said.add(line)
+            self._log(line)
 
     async def _whole(self, exchange: Exchange, model: Model, request: ChatRequest, document_of: _Document) -> None:
         started = time.monotonic()

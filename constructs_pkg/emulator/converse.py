@@ -7,6 +7,7 @@ words of the refusals are those that users of Bedrock report.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,7 @@ STREAM_ERRORS = {
 }
 """The members of ConverseStreamOutput that errors after the first event become."""
 
-_NOT_EMULATED = ("toolConfig", "guardrailConfig", "promptVariables")
+_NOT_EMULATED = ("toolConfig", "promptVariables")
 
 
 class InvalidRequest(Exception):
@@ -181,6 +182,30 @@ def model_targets(raw_model_id: str, *, region: str, account: str, partition: st
         targets.append(Target(f"arn:{partition}:bedrock:::foundation-model/{rest}", anywhere))
     return targets
 
+
+def guardrail_target(body: bytes, *, region: str, account: str, partition: str = "aws") -> Target | None:
+    """What a Converse request needs `bedrock:ApplyGuardrail` on; None where it names no guardrail.
+
+    Sources: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_GuardrailStreamConfiguration.html,
+    https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions-id.html.
+
+    Raises:
+        InvalidRequest: it names one in part.
+    """
+    if b'"guardrailConfig"' not in body:
+        return None
+    try:
+        config = json.loads(body)["guardrailConfig"]
+        named, version = str(config["guardrailIdentifier"]), str(config["guardrailVersion"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise InvalidRequest("guardrailConfig must have both guardrailIdentifier and guardrailVersion.") from error
+    if not _GUARDRAIL.fullmatch(named) or not _GUARDRAIL_VERSION.fullmatch(version):
+        raise InvalidRequest("The guardrail identifier or version provided in the request does not exist.")
+    return Target(named if named.startswith("arn:") else f"arn:{partition}:bedrock:{region}:{account}:guardrail/{named}", {})
+
+
+_GUARDRAIL = re.compile(r"[a-z0-9]+|arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/[a-z0-9]+")
+_GUARDRAIL_VERSION = re.compile(r"[1-9][0-9]{0,7}|DRAFT")
 
 _GEOGRAPHIES = frozenset({"us", "eu", "apac", "ap", "au", "ca", "jp", "sa", "us-gov", "global"})
 """First words of cross-region inference profiles' ids."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from constructs_pkg.emulator.cache import cache_folder
 from constructs_pkg.emulator.concurrency import FunctionConcurrency
 from constructs_pkg.emulator.dependencies import resolve_dependencies
+from constructs_pkg.emulator.endpoints import names_dynamodb
 from constructs_pkg.emulator.environment import Environment, Plan
 from constructs_pkg.emulator.folders import CodeUnusable, lay_out
 from constructs_pkg.emulator.interpreters import find_interpreter
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from constructs_pkg.emulator.telemetry import Telemetry
 
 _COVERING = ("/opt", "/tmp", "/var/task", "/var/runtime")  # noqa: S108  # nosec B108 - paths that Lambda's own take the place of
+
+STORE = "STREAM_STORE_TABLE"
+"""The variable that names a StreamStore's table to the runtime."""
 
 _NAMED_BY_CONTENT = re.compile(r"^asset\.[0-9a-f]{64}(\.zip)?$")
 
@@ -121,6 +125,7 @@ class Deployer:
         telemetry = self._telemetry.function(function, log)
         if function.broken is not None:
             return _broken(function, function.broken, log)
+        function = self._with_what_is_here(function, log)
         self._made += 1
         folder = self._supervisor.folder / f"function-{self._made}"
         surroundings = self._surroundings(function, principals, log)
@@ -177,6 +182,15 @@ class Deployer:
             surroundings=surroundings,
             init_seconds=settings.init_seconds,
         )
+
+    def _with_what_is_here(self, function: Function, log: Callable[[str], None]) -> Function:
+        """Without a stream store where there is no DynamoDB: AWS's own would refuse the credentials that functions have here, and each
+        stream would wait to be told so.
+        """
+        if STORE not in function.environment or names_dynamodb({**self._settings.endpoints, **function.environment}):
+            return function
+        log("there is no DynamoDB here, so streams can be neither cancelled nor resumed; name one by --endpoint-url dynamodb=URL")
+        return replace(function, environment={name: value for name, value in function.environment.items() if name != STORE})
 
     def _surroundings(self, function: Function, principals: Principals, log: Callable[[str], None]) -> Surroundings:
         role = principals.by_arn(function.role_arn)

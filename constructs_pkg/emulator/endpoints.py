@@ -50,3 +50,8 @@ def endpoint_variables(endpoints: Mapping[str, str]) -> dict[str, str]:
         f"AWS_ENDPOINT_URL_{re.sub('[ -]', '_', name).upper()}" if name else "AWS_ENDPOINT_URL": url
         for name, url in endpoints.items()
     }
+
+
+def names_dynamodb(variables: Mapping[str, str]) -> bool:
+    """Whether an SDK with these variables finds a DynamoDB that is not AWS's own."""
+    return bool(variables.get("AWS_ENDPOINT_URL_DYNAMODB") or variables.get("AWS_ENDPOINT_URL"))

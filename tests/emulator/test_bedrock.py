@@ -14,6 +14,7 @@ from constructs_pkg.emulator import Completion, EchoModel, ModelFailure, Scripte
 from tests.emulator.support import ACCOUNT, REGION, call, grant, wait_for
 
 MODEL = "amazon.nova-micro-v1:0"
+GUARDRAIL_ARN = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:guardrail/abc123def456"
 MODEL_ARN = f"arn:aws:bedrock:{REGION}::foundation-model/{MODEL}"
 HELLO = [{"role": "user", "content": [{"text": "Hello there, my friend"}]}]
 
@@ -139,6 +140,26 @@ def test_bad_input_is_a_validation_exception(bedrock, request_, words: str) -> N
         bedrock(EchoModel()).converse_stream(modelId=MODEL, **request_)
     assert failure.value.response["Error"]["Code"] == "ValidationException"
     assert words in failure.value.response["Error"]["Message"]
+
+
+GUARDRAIL = {"guardrailIdentifier": GUARDRAIL_ARN.rpartition("/")[2], "guardrailVersion": "1", "streamProcessingMode": "sync"}
+
+
+def test_a_guardrail_is_asked_permission_for_and_judges_nothing(bedrock, app, logs) -> None:
+    app.role("Guarded", grant("bedrock:InvokeModelWithResponseStream", MODEL_ARN), grant("bedrock:ApplyGuardrail", GUARDRAIL_ARN))
+    guarded = bedrock(EchoModel(), principal="Test/Guarded")
+    for named in (GUARDRAIL["guardrailIdentifier"], GUARDRAIL_ARN):
+        config = {**GUARDRAIL, "guardrailIdentifier": named}
+        assert list(guarded.converse_stream(modelId=MODEL, messages=HELLO, guardrailConfig=config)["stream"])
+    assert len(logs.having("judges nothing")) == 1
+    with pytest.raises(ClientError) as refused:
+        guarded.converse_stream(
+            modelId=MODEL, messages=HELLO, guardrailConfig={**GUARDRAIL, "guardrailIdentifier": "another0guard"}
+        )
+    assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
+    assert "bedrock:ApplyGuardrail" in refused.value.response["Error"]["Message"]
+    with pytest.raises(ClientError, match="guardrailConfig must have both"):
+        guarded.converse_stream(modelId=MODEL, messages=HELLO, guardrailConfig={"guardrailIdentifier": "abc"})
 
 
 def test_only_the_granted_action_on_the_granted_model_is_allowed(bedrock) -> None:

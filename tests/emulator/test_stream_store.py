@@ -79,3 +79,22 @@ def test_a_caller_stops_a_stream_and_nobody_else_does(url: tuple[str, dict[str, 
     assert call(address, who["Test/Ann"], method="DELETE", headers=name).status == 202
     assert b'event: error\ndata: {"code":"cancelled"' in reader.read()
     assert time.monotonic() - begin < 5, "two seconds, and what a busy machine adds"
+
+
+def test_without_a_dynamodb_streams_run_as_if_they_had_no_store(app: Any, emulate: Callable[..., Any], logs: Any) -> None:
+    app.function("Fn", HANDLER, environment={"STREAM_STORE_TABLE": "streams", "STREAM_STORE_STREAMS_PER_CALLER": "1"}, Timeout=60)
+    emulator = emulate(app)
+    answer = call(emulator.urls["Test/Fn"], emulator.principals["admin"])
+    assert b"event: finish" in answer.read()
+    assert (answer.status, answer.header("x-stream-id")) == (200, None)
+    assert len(logs.having("there is no DynamoDB here")) == 1
+    assert not logs.having("STORE_")
+
+
+@pytest.mark.parametrize("service", ["dynamodb", ""], ids=["its own endpoint", "one for all services"])
+def test_a_store_that_is_named_is_used(service: str, app: Any, emulate: Callable[..., Any], server: Server) -> None:
+    app.function("Fn", HANDLER, environment={"STREAM_STORE_TABLE": server.table()}, Timeout=60)
+    emulator = emulate(app, endpoints={service: server.url})
+    reader = call(emulator.urls["Test/Fn"], emulator.principals["admin"])
+    assert reader.header("x-stream-id")
+    assert b"event: finish" in reader.read()
