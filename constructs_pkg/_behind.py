@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aws_cdk import Annotations
 from aws_cdk import aws_lambda as lambda_
 
+from ._lasting import function_of, node_of, resource_of
 from ._tokens import is_unresolved
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def remember_facts(function: lambda_.IFunction, **facts: float | str | bool | No
 
 def noted_facts(alias: lambda_.IAlias) -> dict[str, Any]:
     """What `remember_facts` noted on the alias's function."""
-    noted = [entry.data for entry in alias.version.lambda_.node.metadata if entry.type == _FACTS]
+    noted = [entry.data for entry in node_of(function_of(alias)).metadata if entry.type == _FACTS]
     return dict(noted[-1]) if noted else {}
 
 
@@ -45,12 +46,12 @@ def remember_heartbeat(function: lambda_.IFunction, seconds: int) -> None:
     value, of which Python sees an empty struct (seen on aws-cdk-lib 2.275.0).
     """
     if not is_unresolved(seconds):
-        function.node.add_metadata(_HEARTBEAT, seconds)
+        node_of(function).add_metadata(_HEARTBEAT, seconds)
 
 
 def heartbeat_seconds(alias: lambda_.IAlias) -> int | None:
     """What `remember_heartbeat` noted on the alias's function last; None where nothing was noted."""
-    noted = [entry.data for entry in alias.version.lambda_.node.metadata if entry.type == _HEARTBEAT]
+    noted = [entry.data for entry in node_of(function_of(alias)).metadata if entry.type == _HEARTBEAT]
     return int(noted[-1]) if noted else None
 
 
@@ -92,5 +93,5 @@ def require_heartbeat_within(
 
 
 def _resource(alias: lambda_.IAlias) -> lambda_.CfnFunction | None:
-    resource = alias.version.lambda_.node.default_child
+    resource = resource_of(function_of(alias))
     return resource if isinstance(resource, lambda_.CfnFunction) else None

@@ -9,6 +9,7 @@ from aws_cdk import AssetHashType
 from aws_cdk import aws_lambda as lambda_
 
 from ._assets import NEVER_SHIPPED
+from ._lasting import node_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,7 +69,7 @@ class BoundCode:
 
 def asset(scope: Construct, bundle: Bundle) -> lambda_.Code:
     """The asset of a folder, and a note of its size in the assembly."""
-    scope.node.add_metadata(SIZE_METADATA, bundle.size.to_json(), stack_trace=False)
+    node_of(scope).add_metadata(SIZE_METADATA, bundle.size.to_json(), stack_trace=False)
     return lambda_.Code.from_asset(
         str(bundle.folder),
         exclude=list(NEVER_SHIPPED),

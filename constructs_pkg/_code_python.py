@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Stack
-
 from . import _code_checks as checks
 from ._assets import fingerprint
 from ._bundling import Bundle, Target, bundle
 from ._bundling.size import measure
 from ._code_binding import BoundCode, asset
+from ._lasting import stack_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,7 +56,7 @@ def module_files(module: str) -> tuple[str, str]:
 
 def bundled(scope: Construct, directory: Path, target: Target | None, scripts: Mapping[str, str] | None = None) -> Bundle:
     """The folder with its packages; as it is when the CLI was not asked for this stack."""
-    if not Stack.of(scope).bundling_required:
+    if not stack_of(scope).bundling_required:
         return Bundle(folder=directory, fingerprint=fingerprint(directory), size=measure(directory))
     return bundle(directory, target, scripts=scripts)
 

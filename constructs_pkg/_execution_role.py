@@ -8,6 +8,8 @@ from aws_cdk import Acknowledgment, Annotations, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
+from ._lasting import resource_of
+
 if TYPE_CHECKING:
     from constructs import Construct
 
@@ -46,7 +48,7 @@ def execution_role(scope: Construct, *, in_vpc: bool) -> iam.Role:
             for name, actions in policies.items()
         },
     )
-    Validations.of(cast("Construct", role.node.default_child)).acknowledge(
+    Validations.of(cast("Construct", resource_of(role))).acknowledge(
         *(Acknowledgment(id=finding, reason=_WHY_ANY_RESOURCE) for finding in _ANY_RESOURCE)
     )
     return role
@@ -54,7 +56,7 @@ def execution_role(scope: Construct, *, in_vpc: bool) -> iam.Role:
 
 def trace(function: lambda_.Function) -> None:
     """Active tracing. The L2's own parameter would add X-Ray's wildcard to the policy in which the others' grants stand."""
-    resource = cast("lambda_.CfnFunction", function.node.default_child)
+    resource = cast("lambda_.CfnFunction", resource_of(function))
     resource.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Stack, TreeInspector
+from aws_cdk import TreeInspector
+
+from ._lasting import stack_of
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
@@ -15,5 +17,5 @@ def variables_of(resource: lambda_.CfnFunction) -> dict[str, Any]:
     inspector = TreeInspector()
     resource.inspect(inspector)
     properties = inspector.attributes["aws:cdk:cloudformation:props"]
-    environment = Stack.of(resource).resolve(properties.get("environment")) or {}
+    environment = stack_of(resource).resolve(properties.get("environment")) or {}
     return dict(environment.get("variables") or {})

@@ -10,6 +10,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
+from ._lasting import node_of
 from .limits import StreamLimits
 
 if TYPE_CHECKING:
@@ -123,8 +124,9 @@ class StreamingDefaults:
             ValueError: `DEFAULTS_CONTEXT` when the context key is no JSON object, `DEFAULTS_FIELD` for a field it does not know,
                 `DEFAULTS_VALUE` for a value that the field does not take.
         """
-        merged = _from_context(scope.node.try_get_context(CONTEXT_KEY))
-        for outer in scope.node.scopes:  # from the app inwards, so that the nearest is the last to speak
+        node = node_of(scope)
+        merged = _from_context(node.try_get_context(CONTEXT_KEY))
+        for outer in node.scopes:  # from the app inwards, so that the nearest is the last to speak
             own = vars(outer).get(_ATTRIBUTE)
             if own is not None:
                 merged = own if merged is _NOTHING else _over(merged, own)

@@ -20,7 +20,7 @@ from .defaults import StreamingDefaults, first_given
 from .limits import StreamLimits
 from .observability.alarms import StreamAlarms
 from .observability.metrics import StreamMetrics
-from .runtime_layer import StreamingRuntimeLayer
+from .runtime_layer import StreamingRuntimeLayer, with_layer_variables
 from .url import StreamingUrl
 
 if TYPE_CHECKING:
@@ -149,6 +149,12 @@ class StreamingFunction(Construct):
             _check_snap_start(bound)
         self.role = execution_role(self, in_vpc=vpc is not None)
         self.log_group.grant_write(self.role)
+        variables = bound.environment_with(environment)
+        layers = list(bound.layers)
+        layer = StreamingRuntimeLayer.shared(self) if bound.needs_runtime_layer else None
+        if layer is not None:
+            variables = with_layer_variables(variables, self.limits, self)
+            layers.append(layer.layer)
         self.function = lambda_.Function(
             self,
             "Function",
@@ -156,11 +162,11 @@ class StreamingFunction(Construct):
             code=bound.code,
             handler=bound.handler,
             runtime=bound.runtime,
-            layers=list(bound.layers) or None,
+            layers=layers or None,
             architecture=architecture,
             memory_size=memory_size,
             timeout=self.timeout,
-            environment=bound.environment_with(environment),
+            environment=variables,
             environment_encryption=encryption_key,
             description=description,
             reserved_concurrent_executions=reserved_concurrent_executions,
@@ -176,6 +182,8 @@ class StreamingFunction(Construct):
         )
         trace(self.function)
         acknowledge_findings(self.function, snap_start=snap_start)
+        if layer is not None:
+            layer.made_with(self.function, variables)
         self._teach_to_stream(bound, stream_store)
         if vpc is not None:
             _warn_of_vpc(self)
@@ -264,9 +272,7 @@ class StreamingFunction(Construct):
                 "sends: nothing would be taken out. Use StreamingCode.python with a dialect of text, or redact in your own code and "
                 "give the function StreamLimits without redact."
             )
-        if bound.needs_runtime_layer:
-            StreamingRuntimeLayer.shared(self).attach_to(self.function, limits=self.limits)
-        elif bound.takes_limits:
+        if bound.takes_limits:
             for name, value in self.limits.to_environment().items():
                 self.function.add_environment(name, value)
             remember_heartbeat(self.function, self.limits.heartbeat_seconds)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import stat
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from aws_cdk import AssetHashType, Stack
+from aws_cdk import AssetHashType
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from ._assets import NEVER_SHIPPED, RUNTIME_LAYER_DIRECTORY, WRAPPER_NAME, WRAPPER_PATH, fingerprint
 from ._behind import remember_heartbeat
+from ._lasting import node_of, resource_of, stack_of
 from ._tokens import is_unresolved
 from ._variables import variables_of
 from .defaults import StreamingDefaults
 from .limits import StreamLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from constructs import IConstruct
 
 _RUNTIMES: Final = ("python3.11", "python3.12", "python3.13", "python3.14")
 _WRAPPER_VARIABLE: Final = "AWS_LAMBDA_EXEC_WRAPPER"
@@ -67,8 +73,8 @@ class StreamingRuntimeLayer(Construct):
     @staticmethod
     def shared(scope: Construct) -> StreamingRuntimeLayer:
         """The one layer of the scope's stack, made at the first call: functions of a stack share it."""
-        stack = Stack.of(scope)
-        found = stack.node.try_find_child(_SHARED_ID)
+        stack = stack_of(scope)
+        found = node_of(stack).try_find_child(_SHARED_ID)
         return cast("StreamingRuntimeLayer", found) if found is not None else StreamingRuntimeLayer(stack, _SHARED_ID)
 
     def attach_to(self, function: lambda_.Function, *, limits: StreamLimits | None = None) -> None:
@@ -85,28 +91,41 @@ class StreamingRuntimeLayer(Construct):
         """
         resource = _cfn_function(function)
         _require_python(function)
-        variables = variables_of(resource)
-        taken = variables.get(_WRAPPER_VARIABLE)
-        if taken is not None and taken != WRAPPER_PATH:
-            raise ValueError(
-                f"LAYER_WRAPPER_TAKEN: {function.node.path} already sets {_WRAPPER_VARIABLE} to {taken!r}, and Lambda runs one "
-                "wrapper only. Remove that variable, or start our wrapper from yours with the same arguments."
-            )
-        function.add_layers(self.layer)
-        function.add_environment(_WRAPPER_VARIABLE, WRAPPER_PATH)
+        own = variables_of(resource)
         limits = limits or StreamingDefaults.of(function).limits or StreamLimits()
-        for name, value in limits.to_environment().items():
-            if name not in variables:
+        variables = with_layer_variables(own, limits, function)
+        function.add_layers(self.layer)
+        for name, value in variables.items():
+            if name not in own:
                 function.add_environment(name, value)
-        heartbeat = str(variables.get(_HEARTBEAT_VARIABLE, limits.heartbeat_seconds))
+        self.made_with(function, variables)
+
+    def made_with(self, function: lambda_.Function, variables: Mapping[str, str]) -> None:
+        """Notes, on a function that has this layer and these variables, what others have to know of that. `attach_to` does it too."""
+        heartbeat = str(variables.get(_HEARTBEAT_VARIABLE, ""))
         if heartbeat.isdigit():
             remember_heartbeat(function, int(heartbeat))
         # Without this a changed layer publishes no new version, and the alias stays on the old one (aws/aws-cdk#19098).
         function.invalidate_version_based_on(self.fingerprint)
 
 
+def with_layer_variables(own: Mapping[str, str], limits: StreamLimits, where: IConstruct) -> dict[str, str]:
+    """A function's own variables and, where it does not set them itself, those by which it streams on the layer.
+
+    Raises:
+        ValueError: `LAYER_WRAPPER_TAKEN` when another wrapper script is set already.
+    """
+    taken = own.get(_WRAPPER_VARIABLE, WRAPPER_PATH)
+    if taken != WRAPPER_PATH:
+        raise ValueError(
+            f"LAYER_WRAPPER_TAKEN: {where.node.path} already sets {_WRAPPER_VARIABLE} to {taken!r}, and Lambda runs one "
+            "wrapper only. Remove that variable, or start our wrapper from yours with the same arguments."
+        )
+    return {_WRAPPER_VARIABLE: WRAPPER_PATH, **limits.to_environment(), **own}
+
+
 def _cfn_function(function: lambda_.IFunction) -> lambda_.CfnFunction:
-    resource = function.node.default_child
+    resource = resource_of(function)
     if not isinstance(resource, lambda_.CfnFunction) or not isinstance(function, lambda_.Function):
         raise ValueError(
             f"LAYER_ON_IMPORTED: {function.node.path} is not a function of this app, so no layer can be added to it. "

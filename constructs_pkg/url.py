@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import cast
 
-from aws_cdk import Annotations, Stack
+from aws_cdk import Annotations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from ._grants import name_of, reachable, with_source
+from ._lasting import resource_of, stack_of
 from ._really_streams import require_streaming
 from ._regions import WITHOUT_FUNCTION_URLS
 
@@ -150,7 +151,7 @@ class StreamingUrl(Construct):
 
 
 def _doubt_region(scope: Construct) -> None:
-    region = Stack.of(scope).region
+    region = stack_of(scope).region
     if region in WITHOUT_FUNCTION_URLS:
         Annotations.of(scope).add_warning_v2(
             "streaming-lambda:region-without-urls",
@@ -160,7 +161,7 @@ def _doubt_region(scope: Construct) -> None:
 
 
 def _refuse_latest(alias: lambda_.IAlias) -> None:
-    resource = alias.node.default_child
+    resource = resource_of(alias)
     if isinstance(resource, lambda_.CfnAlias) and resource.function_version == "$LATEST":
         raise ValueError(
             f"URL_ON_LATEST: {alias.node.path} points to $LATEST, which can neither be kept warm nor rolled back. "

@@ -8,6 +8,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from constructs_pkg._lasting import function_of
 from constructs_pkg._tokens import is_unresolved
 from constructs_pkg.defaults import StreamingDefaults, first_given
 
@@ -17,7 +18,7 @@ from .metrics import StreamMetrics
 from .thresholds import AlarmThresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_logs as logs
@@ -116,7 +117,7 @@ class StreamAlarms(Construct):
         self.all: list[cloudwatch.Alarm] = []
         self._actions = tuple(first_given(actions, defaults.alarm_actions, default=()))
         self._runbook = first_given(runbook, defaults.runbook, default=_RUNBOOK)
-        self._metrics = StreamMetrics(alias, period=Duration.minutes(5))
+        self._metrics = StreamMetrics(alias)
         self._watch_answers()
         self._watch_streams()
         self._watch_capacity(provisioned=provisioned)
@@ -130,14 +131,14 @@ class StreamAlarms(Construct):
         limits, metrics = self.thresholds, self._metrics
         self.url_5xx = self._alarm(
             "Url5xx",
-            metrics.url_5xx_rate(),
+            metrics.url_5xx_rate,
             limits.url_5xx_percent,
             "Callers of the Function URL get 5xx answers: the function fails before its first byte, times out, or cannot start.",
             "url-5xx",
         )
         self.url_4xx = self._alarm(
             "Url4xx",
-            metrics.url_4xx_rate(),
+            metrics.url_4xx_rate,
             limits.url_4xx_percent,
             "Callers of the Function URL get 4xx answers: authentication fails (403), Lambda throttles (429), or the handler "
             "refuses what it is asked.",
@@ -146,14 +147,14 @@ class StreamAlarms(Construct):
         )
         self.errors = self._alarm(
             "Errors",
-            metrics.errors(),
+            metrics.errors,
             limits.errors,
             "Invocations end in a function error, among them streams that broke off after their first byte with status 200.",
             "errors",
         )
         self.throttles = self._alarm(
             "Throttles",
-            metrics.throttles(),
+            metrics.throttles,
             limits.throttles,
             "Lambda refuses invocations (429): a concurrency limit of the function or of the account is reached.",
             "throttles",
@@ -165,7 +166,7 @@ class StreamAlarms(Construct):
         logged = self.log_metrics is not None or self.facts.logged_elsewhere
         self.time_to_first_byte = self._alarm(
             "TimeToFirstByte",
-            metrics.time_to_first_byte("p99"),
+            lambda: metrics.time_to_first_byte("p99"),
             limits.time_to_first_byte_ms if logged else None,
             "One caller in a hundred waits too long for the first byte, cold starts not counted (whole function, from its log).",
             "time-to-first-byte",
@@ -173,7 +174,7 @@ class StreamAlarms(Construct):
         )
         self.truncation = self._alarm(
             "Truncation",
-            metrics.truncation_rate(),
+            metrics.truncation_rate,
             limits.truncation_percent if logged else None,
             "Answers that had begun break off without an end: a timeout, out of memory, or a dead process (whole function, from "
             "its log).",
@@ -181,14 +182,14 @@ class StreamAlarms(Construct):
         )
         self.init_duration = self._alarm(
             "InitDuration",
-            metrics.init_duration(),
+            metrics.init_duration,
             limits.init_duration_ms if logged else None,
             "Cold starts are slow, and the time to first byte leaves them out (whole function, from its log).",
             "init-duration",
         )
         self.duration = self._alarm(
             "Duration",
-            metrics.duration(),
+            metrics.duration,
             _part(self.facts.timeout_ms, limits.duration_timeout_percent),
             "Streams last almost as long as the function's timeout, where Lambda cuts them off.",
             "duration",
@@ -199,7 +200,7 @@ class StreamAlarms(Construct):
         limits, metrics = self.thresholds, self._metrics
         self.provisioned_spillover = self._alarm(
             "ProvisionedSpillover",
-            metrics.provisioned_spillover(),
+            metrics.provisioned_spillover,
             limits.provisioned_spillover if provisioned else None,
             "All warm environments are busy and callers wait for a cold start before their first token.",
             "provisioned-spillover",
@@ -208,7 +209,7 @@ class StreamAlarms(Construct):
         several = provisioned and self.facts.provisioned_concurrency != 1
         self.provisioned_utilization = self._alarm(
             "ProvisionedUtilization",
-            metrics.provisioned_utilization(),
+            metrics.provisioned_utilization,
             _part(1, limits.provisioned_utilization_percent) if several else None,
             "Almost all warm environments are busy for a quarter of an hour: the next peak starts cold.",
             "provisioned-utilization",
@@ -216,7 +217,7 @@ class StreamAlarms(Construct):
         )
         self.reserved_concurrency = self._alarm(
             "ReservedConcurrency",
-            metrics.function_concurrency(),
+            metrics.function_concurrency,
             _part(self.facts.reserved_concurrency, limits.reserved_concurrency_percent),
             "Concurrent streams near the function's reserved concurrency, above which Lambda refuses them (whole function).",
             "reserved-concurrency",
@@ -229,7 +230,7 @@ class StreamAlarms(Construct):
         if memory is not None and limit is not None:
             self.daily_cost = self._alarm(
                 "DailyCost",
-                StreamMetrics(self.alias, period=Duration.days(1)).gb_seconds(memory),
+                lambda: self._metrics._over(Duration.days(1)).gb_seconds(memory),
                 limit,
                 "The last 24 hours cost more GB-seconds than planned: more traffic, longer streams, or callers that leave while "
                 "their streams run on.",
@@ -239,7 +240,7 @@ class StreamAlarms(Construct):
     def _alarm(
         self,
         id: str,
-        metric: cloudwatch.IMetric,
+        metric: Callable[[], cloudwatch.IMetric],
         threshold: float | None,
         reason: str,
         anchor: str,
@@ -253,7 +254,7 @@ class StreamAlarms(Construct):
         alarm = cloudwatch.Alarm(
             self,
             id,
-            metric=metric,
+            metric=metric(),
             threshold=threshold,
             evaluation_periods=evaluated,
             datapoints_to_alarm=breaching if breaching != evaluated else None,
@@ -284,7 +285,7 @@ class StreamAlarms(Construct):
         limits, facts = self.thresholds, self.facts
         if all(limit is None for limit in (limits.time_to_first_byte_ms, limits.truncation_percent, limits.init_duration_ms)):
             return None
-        function = self.alias.version.lambda_
+        function = function_of(self.alias)
         if log_group is not None:
             if facts.writes_stream_records is False:
                 raise ValueError(

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final
 from aws_cdk import aws_lambda as lambda_
 
 from constructs_pkg._behind import noted_facts
+from constructs_pkg._lasting import function_of, resource_of
 from constructs_pkg._tokens import is_unresolved
+from constructs_pkg.defaults import first_given
 
 if TYPE_CHECKING:
     from aws_cdk import Duration
@@ -43,11 +45,11 @@ class FunctionFacts:
     @staticmethod
     def of(alias: lambda_.IAlias) -> FunctionFacts:
         """Reads what the alias and its function are configured with at this moment."""
-        function = alias.version.lambda_.node.default_child
+        function = resource_of(function_of(alias))
         if not isinstance(function, lambda_.CfnFunction):
             return FunctionFacts(**noted_facts(alias))
-        timeout = function.timeout if function.timeout is not None else _LAMBDAS_TIMEOUT_SECONDS
-        memory = function.memory_size if function.memory_size is not None else _LAMBDAS_MEMORY_MB
+        timeout = first_given(function.timeout, default=_LAMBDAS_TIMEOUT_SECONDS)
+        memory = first_given(function.memory_size, default=_LAMBDAS_MEMORY_MB)
         logging = function.logging_config
         facts = FunctionFacts(
             timeout_ms=None if is_unresolved(timeout) else timeout * 1000,
@@ -87,7 +89,7 @@ def _known(value: float | None) -> float | None:
 
 
 def _provisioned(alias: lambda_.IAlias) -> float | None:
-    resource = alias.node.default_child
+    resource = resource_of(alias)
     if not isinstance(resource, lambda_.CfnAlias):
         return None
     config = resource.provisioned_concurrency_config

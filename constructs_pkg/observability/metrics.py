@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from constructs_pkg._lasting import function_of, stack_of
 from constructs_pkg._tokens import is_unresolved
 
 from . import metric_names as names
@@ -53,7 +55,7 @@ class StreamMetrics:
         """
         if period is not None:
             _check_period(period)
-        function = alias.version.lambda_
+        function = function_of(alias)
         self.function_name = function.function_name
         self.resource = f"{self.function_name}:{alias.alias_name}"
         self._dimensions = {"FunctionName": self.function_name, "Resource": self.resource}
@@ -64,6 +66,15 @@ class StreamMetrics:
         self.runtime = RuntimeMetrics(
             dimensions=self._dimensions, period=self._period, region=self._region, account=self._account
         )
+
+    def _over(self, period: Duration) -> StreamMetrics:
+        """The same metrics with another `period`, as the constructor takes it."""
+        _check_period(period)
+        other = copy(self)
+        other._period = period
+        other._made = {}
+        other.runtime = RuntimeMetrics(dimensions=self._dimensions, period=period, region=self._region, account=self._account)
+        return other
 
     # The alias, from Lambda.
 
@@ -244,5 +255,5 @@ def _whereabouts(function: lambda_.IFunction) -> tuple[str | None, str | None]:
     """
     env = function.env
     region, account = env.region, env.account
-    known = not is_unresolved(account) and not is_unresolved(Stack.of(function).account)
+    known = not is_unresolved(account) and not is_unresolved(stack_of(function).account)
     return None if is_unresolved(region) else region, account if known else None
