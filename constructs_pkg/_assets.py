@@ -63,10 +63,20 @@ def fingerprint(directory: Path, *, without: Collection[Path] = ()) -> str:
 
     CDK's own asset hash ignores file modes: a wrapper script that lost its run bit would never be uploaded again.
     """
+    files = [(path, path.stat()) for path in shipped_files(directory, without=without)]
+    seen = tuple((path, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ino) for path, found in files)
+    known = _known.get(directory)
+    if known is not None and known[0] == seen:
+        return known[1]
     digest = hashlib.sha256()
-    for path in shipped_files(directory, without=without):
-        executable = bool(path.stat().st_mode & stat.S_IXUSR)
+    for path, found in files:
+        executable = bool(found.st_mode & stat.S_IXUSR)
         content = path.read_bytes()
         digest.update(f"{path.relative_to(directory).as_posix()}\0{int(executable)}\0{len(content)}\0".encode())
         digest.update(content)
+    _known[directory] = seen, digest.hexdigest()
     return digest.hexdigest()
+
+
+_known: dict[Path, tuple[tuple[tuple[Path, int, int, int, int], ...], str]] = {}
+"""What was fingerprinted last of each folder, by what its files looked like: an app of many stacks ships the same layer in each."""
