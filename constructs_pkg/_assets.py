@@ -47,15 +47,30 @@ def cache_directory(kind: str) -> Path:
 def shipped_files(directory: Path, *, without: Collection[Path] = ()) -> Iterator[Path]:
     """The files of `directory` that become part of an asset, in a stable order.
 
+    Links are followed, as CDK does when it makes the asset: code that several functions share is often linked into each. A link
+    to nothing, such as an editor's lock, is no file.
+
     Args:
         directory: The folder.
         without: Folders below it that are left out too.
     """
-    for root, folders, files in os.walk(directory):
-        folders[:] = sorted(name for name in folders if name not in _NEVER_SHIPPED_NAMES and Path(root, name) not in without)
-        for name in sorted(files):
-            if name not in _NEVER_SHIPPED_NAMES and not name.endswith(".pyc"):
-                yield Path(root) / name
+    yield from _files_of(directory, without, ())
+
+
+def _files_of(folder: Path, without: Collection[Path], above: tuple[Path, ...]) -> Iterator[Path]:
+    with os.scandir(folder) as found:
+        entries = sorted((entry for entry in found if entry.name not in _NEVER_SHIPPED_NAMES), key=lambda entry: entry.name)
+    for entry in entries:
+        if entry.is_file() and not entry.name.endswith(".pyc"):
+            yield folder / entry.name
+    above = (*above, folder)
+    for entry in entries:
+        path = folder / entry.name
+        if not entry.is_dir() or path in without:
+            continue
+        if entry.is_symlink() and any(path.samefile(outer) for outer in above):
+            continue  # it leads back to where it lies
+        yield from _files_of(path, without, above)
 
 
 def fingerprint(directory: Path, *, without: Collection[Path] = ()) -> str:

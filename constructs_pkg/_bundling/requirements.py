@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -126,7 +127,7 @@ class _Reading:
         if path in self._open:
             return
         self._open.append(path)
-        joined = path.read_text(encoding="utf-8-sig").replace("\\\n", " ")
+        joined = _text_of(path).replace("\\\n", " ")
         for raw in joined.splitlines():
             line = re.sub(r"(^|\s)#.*$", "", raw).strip()
             included = _INCLUDE.match(line)
@@ -166,3 +167,10 @@ class _Reading:
                 f"BUNDLE_INCLUDE_MISSING: {path} includes {name!r}, and {target} is no file. Add it, or remove the line."
             )
         self.read(target.resolve(), into=self.constraints if option in ("-c", "--constraint") else into)
+
+
+def _text_of(path: Path) -> str:
+    """A requirements file's text, told by its first bytes as pip tells it: PowerShell's `pip freeze >` writes UTF-16."""
+    content = path.read_bytes()
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    return "\n".join(content.decode(encoding).splitlines())

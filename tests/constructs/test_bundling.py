@@ -84,6 +84,13 @@ def test_an_included_file_outside_the_folder_counts_for_the_cache(entry: Path) -
     assert recorded(second) == [COMPILED]
 
 
+def test_requirements_as_powershell_writes_them_are_read(entry: Path) -> None:
+    (entry / "requirements.txt").write_bytes(f"# \u00e9\r\n{PURE} \\\r\n  ; python_version > '3'\r\n".encode("utf-16"))
+    found = requirements_of(entry)
+    assert found is not None
+    assert found.lines == (f"{PURE} ; python_version > '3'",)
+
+
 def test_a_file_that_includes_itself_is_read_once(entry: Path) -> None:
     (entry / "requirements.txt").write_text(f"-r requirements.txt\n{PURE}\n")
     found = requirements_of(entry)
@@ -339,6 +346,31 @@ def test_changed_tests_build_nothing(entry: Path, monkeypatch: pytest.MonkeyPatc
     (entry / "tests" / "test_index.py").write_text("after = 1\n")
     monkeypatch.setattr(installers, "_run", lambda *_: pytest.fail("the resolver was started again"))
     assert bundle(entry, ARM) == first
+
+
+@pytest.mark.parametrize("built", [True, False], ids=["built", "as it is"])
+def test_code_that_is_linked_into_the_folder_is_shipped_and_counts(entry: Path, built: bool) -> None:
+    shared = entry.parent / "shared"
+    (shared / "deep").mkdir(parents=True)
+    (shared / "deep" / "module.py").write_text("x = 1\n")
+    (entry / "common").symlink_to(shared)
+    if built:
+        (entry / "tests").mkdir()
+        (entry / "tests" / "test_a.py").touch()
+    before = bundle(entry, ARM)
+    assert (before.folder / "common" / "deep" / "module.py").read_text() == "x = 1\n"
+    assert dict(before.size.largest)["common"] == 6
+    (shared / "deep" / "module.py").write_text("x = 2\n")
+    after = bundle(entry, ARM)
+    assert after.fingerprint != before.fingerprint
+    assert (after.folder / "common" / "deep" / "module.py").read_text() == "x = 2\n"
+
+
+def test_links_to_nothing_and_back_to_the_folder_are_left_alone(entry: Path) -> None:
+    before = bundle(entry, ARM).fingerprint
+    (entry / ".#index.py").symlink_to("someone@machine.1234")
+    (entry / "self").symlink_to(entry)
+    assert bundle(entry, ARM).fingerprint == before
 
 
 def test_what_nobody_used_for_two_months_is_forgotten(own_cache: Path) -> None:
