@@ -14,6 +14,7 @@ from constructs import Construct
 
 from ._behind import remember_heartbeat
 from ._execution_role import acknowledge_findings, execution_role, trace
+from ._log_group import own_log_group
 from ._really_streams import known_to_stream
 from ._tokens import is_unresolved
 from .defaults import StreamingDefaults, first_given
@@ -143,7 +144,9 @@ class StreamingFunction(Construct):
                 "LOG_GROUP_GIVEN_TWICE: log_group and log_group_retention are both set; the retention of a log group that is given "
                 "belongs to that log group. Leave one of them out."
             )
-        self.log_group = log_group or self._own_log_group(log_group_retention or defaults.log_group_retention, encryption_key)
+        self.log_group = log_group or own_log_group(
+            self, "Logs", retention=log_group_retention or defaults.log_group_retention, key=encryption_key
+        )
         bound = code.bind(self, architecture)
         if snap_start:
             _check_snap_start(bound)
@@ -299,15 +302,6 @@ class StreamingFunction(Construct):
             aliases={self.node.id: self.alias},
             alarms=[self.alarms],
             dashboard=None if dashboard is True else cast("cloudwatch.Dashboard", dashboard),
-        )
-
-    def _own_log_group(self, retention: logs.RetentionDays | None, key: kms.IKey | None) -> logs.LogGroup:
-        return logs.LogGroup(
-            self,
-            "Logs",
-            retention=retention or logs.RetentionDays.ONE_MONTH,
-            encryption_key=key,
-            removal_policy=RemovalPolicy.DESTROY,
         )
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import Acknowledgment, Duration, Validations
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -16,6 +16,7 @@ from constructs import Construct
 from ._access_log import ACCESS_LOG, ERROR_BODY
 from ._behind import require_heartbeat_within, timeout_seconds
 from ._grants import reachable, with_source
+from ._log_group import own_log_group
 from ._own_domain import OwnDomain
 from ._really_streams import require_streaming
 from ._tokens import is_unresolved
@@ -151,7 +152,10 @@ class StreamingRestApi(Construct):
             in_us_east_1=endpoint_type == apigateway.EndpointType.EDGE,
         )
         self.certificate = own_domain.certificate
-        self.log_group = log_group or self._own_log_group(log_group_retention)
+        defaults = StreamingDefaults.of(self)
+        self.log_group = log_group or own_log_group(
+            self, "AccessLogs", retention=log_group_retention or defaults.log_group_retention, key=defaults.encryption_key
+        )
         if log_group is not None and log_group_retention is not None:
             raise ValueError(
                 "LOG_GROUP_GIVEN_TWICE: log_group and log_group_retention are both set; the retention of a log group that is given "
@@ -235,16 +239,6 @@ class StreamingRestApi(Construct):
         )
         grant.assert_success()
         return grant
-
-    def _own_log_group(self, retention: logs.RetentionDays | None) -> logs.LogGroup:
-        defaults = StreamingDefaults.of(self)
-        return logs.LogGroup(
-            self,
-            "AccessLogs",
-            retention=retention or defaults.log_group_retention or logs.RetentionDays.ONE_MONTH,
-            encryption_key=defaults.encryption_key,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
 
     def _method(
         self,

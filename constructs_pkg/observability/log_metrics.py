@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _SHARED_ID: Final = "StreamLogMetrics"
 _MARK: Final = "_streaming_log_metrics_of"
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch_Logs_Log_Classes.html
+_WITHOUT_FILTERS: Final = ("INFREQUENT_ACCESS", "DELIVERY")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +95,12 @@ class StreamLogMetrics(Construct):
         Args:
             function: The function that writes the log, made here or imported.
             log_group: Its log group, of the log class STANDARD.
+
+        Raises:
+            ValueError: `LOG_GROUP_CLASS` for a log group of this app that is of another class, which takes no metric filters.
         """
         super().__init__(scope, id)
+        _refuse_other_class(log_group)
         _warn_when_shared(self, function, log_group)
         function_name = function.function_name
         self.filters = {
@@ -126,6 +132,17 @@ class StreamLogMetrics(Construct):
         if isinstance(log_group, str):
             log_group = logs.LogGroup.from_log_group_name(scope, f"{_SHARED_ID}Group", log_group)
         return StreamLogMetrics(scope, _SHARED_ID, function=function, log_group=log_group)
+
+
+def _refuse_other_class(log_group: logs.ILogGroup) -> None:
+    resource = log_group.node.default_child
+    chosen = resource.log_group_class if isinstance(resource, logs.CfnLogGroup) else None
+    if chosen in _WITHOUT_FILTERS:
+        raise ValueError(
+            f"LOG_GROUP_CLASS: {log_group.node.path} is of the log class {chosen}, which takes no metric filters, and the time to first "
+            "byte, init duration and truncated streams are read by these. Use LogGroupClass.STANDARD, or leave the alarms on them and "
+            "the dashboard out: AlarmThresholds(time_to_first_byte_ms=None, truncation_percent=None, init_duration_ms=None)."
+        )
 
 
 def _warn_when_shared(scope: Construct, function: lambda_.IFunction, log_group: logs.ILogGroup) -> None:

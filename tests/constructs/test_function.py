@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -161,6 +162,64 @@ def test_a_log_group_that_is_given_is_used(stack: Stack, entry: Path) -> None:
     group = logs.LogGroup(stack, "Mine", retention=logs.RetentionDays.ONE_YEAR)
     assert build(stack, entry, log_group=group).log_group is group
     Template.from_stack(stack).resource_count_is("AWS::Logs::LogGroup", 1)
+
+
+def statement_for_logs(stack: Stack) -> dict[str, Any]:
+    _, key = only(Template.from_stack(stack).find_resources("AWS::KMS::Key"))
+    _, statement = key["KeyPolicy"]["Statement"]
+    return dict(statement)
+
+
+def test_cloudwatch_logs_may_use_the_key_of_the_log_group(make_stack: Callable[..., Stack], entry: Path) -> None:
+    stack = make_stack(env=Environment(account="123456789012", region="eu-west-1"))
+    build(stack, entry, encryption_key=kms.Key(stack, "Key"))
+    statement = statement_for_logs(stack)
+    assert statement["Principal"] == {"Service": "logs.eu-west-1.amazonaws.com"}
+    assert set(statement["Action"]) == {
+        "kms:Encrypt*",
+        "kms:Decrypt*",
+        "kms:ReEncrypt*",
+        "kms:GenerateDataKey*",
+        "kms:Describe*",
+    }
+    assert "eu-west-1:123456789012:log-group:*" in json.dumps(statement["Condition"]["ArnLike"])
+
+
+def test_two_log_groups_of_one_key_are_permitted_once(stack: Stack, entry: Path) -> None:
+    key = kms.Key(stack, "Key")
+    for name in ("One", "Two"):
+        StreamingFunction(stack, name, code=StreamingCode.python(entry), encryption_key=key)
+    assert "AWS::Region" in json.dumps(statement_for_logs(stack)["Principal"])
+
+
+@pytest.mark.parametrize("env", [None, Environment(account="123456789012", region="eu-west-1")])
+def test_a_key_of_another_stack_does_not_wait_for_the_log_group(
+    make_stack: Callable[..., Stack], entry: Path, env: Environment | None
+) -> None:
+    stack = make_stack(env=env)
+    keys = Stack(stack.node.root, "Keys", env=env)  # type: ignore[arg-type]
+    build(stack, entry, encryption_key=kms.Key(keys, "Key"))
+    Template.from_stack(stack)  # which synthesizes the app, and would find a cycle
+    assert "AWS::" not in json.dumps(statement_for_logs(keys)["Principal"]) or env is None
+    assert keys.dependencies == []
+
+
+def test_an_imported_key_is_used_as_it_is(stack: Stack, entry: Path) -> None:
+    arn = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+    build(stack, entry, encryption_key=kms.Key.from_key_arn(stack, "Key", arn))
+    Template.from_stack(stack).has_resource_properties("AWS::Logs::LogGroup", {"KmsKeyId": arn})
+
+
+@pytest.mark.parametrize("log_class", [logs.LogGroupClass.INFREQUENT_ACCESS, logs.LogGroupClass.DELIVERY])
+def test_a_log_group_that_takes_no_metric_filters_is_refused(stack: Stack, entry: Path, log_class: logs.LogGroupClass) -> None:
+    group = logs.LogGroup(stack, "Mine", log_group_class=log_class)
+    with pytest.raises(ValueError, match=f"^LOG_GROUP_CLASS: TestStack/Mine .*{log_class.name}.*STANDARD"):
+        build(stack, entry, log_group=group)
+
+
+def test_a_log_group_without_metric_filters_does_where_nothing_reads_them(stack: Stack, entry: Path) -> None:
+    group = logs.LogGroup(stack, "Mine", log_group_class=logs.LogGroupClass.INFREQUENT_ACCESS)
+    build(stack, entry, log_group=group, alarms=AlarmThresholds.disabled())
 
 
 def version_id(make_stack: Callable[..., Stack], entry: Path, **parameters: Any) -> str:

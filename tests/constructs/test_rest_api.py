@@ -411,6 +411,10 @@ class TestStage:
         Template.from_stack(stack).has_resource_properties(
             "AWS::Logs::LogGroup", {"RetentionInDays": 365, "KmsKeyId": Match.any_value()}
         )
+        _, key = only(Template.from_stack(stack).find_resources("AWS::KMS::Key"))
+        assert {"Service": "logs.eu-west-1.amazonaws.com"} in [
+            statement["Principal"] for statement in key["KeyPolicy"]["Statement"]
+        ]
 
     def test_the_log_group_or_its_retention_is_a_parameter(self, make_stack: Callable[..., Stack]) -> None:
         stack = make_stack()
