@@ -17,6 +17,7 @@ _NODE: Final = "_streaming_node"
 _STACK: Final = "_streaming_stack"
 _RESOURCE: Final = "_streaming_resource"
 _FUNCTION: Final = "_streaming_function"
+_NAME: Final = "_streaming_name"
 
 
 def node_of(construct: IConstruct) -> Node:
@@ -53,3 +54,17 @@ def function_of(alias: lambda_.IAlias) -> lambda_.IFunction:
         noted[_FUNCTION] = alias.version.lambda_
     function: lambda_.IFunction = noted[_FUNCTION]
     return function
+
+
+def made_on(alias: lambda_.IAlias, function: lambda_.IFunction) -> None:
+    """Notes the function behind an alias that was just made on it."""
+    vars(alias)[_FUNCTION] = function
+
+
+def name_of(function: lambda_.IFunction) -> str:
+    """`function.function_name`."""
+    noted = vars(function)
+    if _NAME not in noted:
+        noted[_NAME] = function.function_name
+    name: str = noted[_NAME]
+    return name

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from math import isfinite
 
+_IN_TEXT = re.compile(r"\$\{Token\[[a-zA-Z0-9:._-]+\]\}")  # as CDK's own Token.isUnresolved looks for it
 _LEAST_NUMBER = -1e280  # what is below it may be a token
 
 
@@ -27,8 +29,8 @@ def is_unresolved(value: object) -> bool:
     """
     if value is None or (isinstance(value, int | float) and not value <= _LEAST_NUMBER):
         return False
-    if isinstance(value, str) and "Token[" not in value:
-        return False
+    if isinstance(value, str):
+        return _IN_TEXT.search(value) is not None
     from aws_cdk import Token
 
     return bool(Token.is_unresolved(value))

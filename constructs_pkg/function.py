@@ -14,6 +14,7 @@ from constructs import Construct
 
 from ._behind import remember_heartbeat
 from ._execution_role import acknowledge_findings, execution_role, trace
+from ._lasting import made_on
 from ._log_group import own_log_group
 from ._really_streams import known_to_stream
 from ._tokens import is_unresolved
@@ -192,6 +193,7 @@ class StreamingFunction(Construct):
             _warn_of_vpc(self)
         self.version = self.function.current_version
         self.alias = lambda_.Alias(self, "Alias", alias_name=_ALIAS, version=self.version)
+        made_on(self.alias, self.function)
         known_to_stream(self.alias)
         self.concurrency = concurrency
         if concurrency is not None:

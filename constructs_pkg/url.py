@@ -55,7 +55,7 @@ class StreamingUrl(Construct):
         _refuse_latest(alias)
         if cors is not None:
             _refuse_any_origin_with_credentials(cors)
-        _doubt_region(self)
+        _doubt_region(self, stack_of(scope).region)
         self.alias = alias
         self.auth_type = auth_type
         self._grants_on: lambda_.IFunction = alias
@@ -150,8 +150,7 @@ class StreamingUrl(Construct):
         """Where the URL was made here, each of the two policies can be written."""
 
 
-def _doubt_region(scope: Construct) -> None:
-    region = stack_of(scope).region
+def _doubt_region(scope: Construct, region: str) -> None:
     if region in WITHOUT_FUNCTION_URLS:
         Annotations.of(scope).add_warning_v2(
             "streaming-lambda:region-without-urls",

@@ -108,7 +108,7 @@ class StreamAlarms(Construct):
         if url is not None:
             _refuse_other_alias(alias, url)
         self.alias = alias
-        defaults = StreamingDefaults.of(self)
+        defaults = StreamingDefaults.of(scope)  # the nearest that there can be
         self.thresholds = thresholds or defaults.alarms or AlarmThresholds()
         self.facts = FunctionFacts.of(alias).corrected(
             timeout=timeout, memory_size=memory_size, reserved_concurrent_executions=reserved_concurrent_executions

@@ -10,6 +10,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from constructs_pkg._lasting import name_of, node_of
+
 from . import metric_names as names
 
 if TYPE_CHECKING:
@@ -102,7 +104,7 @@ class StreamLogMetrics(Construct):
         super().__init__(scope, id)
         _refuse_other_class(log_group)
         _warn_when_shared(self, function, log_group)
-        function_name = function.function_name
+        function_name = name_of(function)
         self.filters = {
             wanted.id: logs.MetricFilter(
                 self,
@@ -125,7 +127,7 @@ class StreamLogMetrics(Construct):
             function: The function that writes the log.
             log_group: Its log group, or that one's name.
         """
-        found = function.node.try_find_child(_SHARED_ID)
+        found = node_of(function).try_find_child(_SHARED_ID)
         if found is not None:
             return cast("StreamLogMetrics", found)
         scope = cast("Construct", function)

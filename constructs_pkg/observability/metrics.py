@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from constructs_pkg._lasting import function_of, stack_of
+from constructs_pkg._lasting import function_of, name_of, stack_of
 from constructs_pkg._tokens import is_unresolved
 
 from . import metric_names as names
@@ -56,7 +56,7 @@ class StreamMetrics:
         if period is not None:
             _check_period(period)
         function = function_of(alias)
-        self.function_name = function.function_name
+        self.function_name = name_of(function)
         self.resource = f"{self.function_name}:{alias.alias_name}"
         self._dimensions = {"FunctionName": self.function_name, "Resource": self.resource}
         self._period = period or Duration.minutes(5)
@@ -68,8 +68,7 @@ class StreamMetrics:
         )
 
     def _over(self, period: Duration) -> StreamMetrics:
-        """The same metrics with another `period`, as the constructor takes it."""
-        _check_period(period)
+        """The same metrics with another period, which CloudWatch has to take."""
         other = copy(self)
         other._period = period
         other._made = {}
