@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 RESULTS = Path(__file__).parent / "results.json"
 SYNTHESIS_SECONDS = 300
+CLIENT_SECONDS = 1200
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,6 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     samples, missing = run(found, effort, rounds, options.only)
     if not options.only or rows.CONSTRUCT in options.only:
         samples |= synthesis(rounds, missing)
+    if not options.only or rows.CLIENT in options.only:
+        samples |= client(rounds, options.quick, missing)
     results: dict[str, Any] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(found),
@@ -89,6 +92,20 @@ def synthesis(rounds: int, missing: dict[str, str]) -> dict[str, list[Any]]:
         return {}
     _say("synthesis is measured")
     return {name: [{rows.SYNTHESIS: spent} for spent in found] for name, found in json.loads(done.stdout).items()}
+
+
+def client(rounds: int, quick: bool, missing: dict[str, str]) -> dict[str, list[Any]]:
+    """What reading a stream costs, measured by a process of its own, so that no other's CPU time is in it."""
+    command = [sys.executable, "-m", "benchmarks.client", str(rounds), *(["quick"] if quick else [])]
+    done = subprocess.run(command, cwd=RESULTS.parents[1], capture_output=True, text=True, timeout=CLIENT_SECONDS, check=False)
+    if done.returncode:
+        why = (done.stderr.strip().splitlines() or ["it failed"])[-1]
+        missing.update(dict.fromkeys((rows.CLIENT, rows.HTTPX), why))
+        _say(f"the client is left out: {done.stderr}")
+        return {}
+    _say("the client is measured")
+    found: dict[str, list[Any]] = json.loads(done.stdout)
+    return found
 
 
 def _tasks(

@@ -52,6 +52,8 @@ APP, APP_AGAIN = "ours, FastAPI", "ours, FastAPI again"
 SERVER, FAST_SERVER = "uvicorn", "uvicorn, uvloop"
 CONSTRUCT, HAND_WRITTEN, CONSTRUCT_AGAIN = "StreamingFunction", "hand-written L2", "StreamingFunction again"
 SYNTHESIS = "synthesis_ms"
+CLIENT, HTTPX, CLIENT_AGAIN = "StreamingClient", "bare httpx", "StreamingClient again"
+CLIENT_FIRST, CLIENT_ALONE, CLIENT_BURST = "client_first_event_us", "client_{}_alone_us", "client_{}_burst_us"
 
 ROWS = (
     Row("next to first byte", m.FIRST_BYTE, OURS, STOCK, AGAIN, at_most=0.5),
@@ -74,6 +76,12 @@ ROWS = (
     Row("FastAPI, spawn to ready", m.SPAWN, APP, SERVER, APP_AGAIN, at_most=0.6),
     Row("FastAPI, first byte", m.FIRST_BYTE, APP, FAST_SERVER, APP_AGAIN),
     Row("FastAPI, spawn to ready", m.SPAWN, APP, FAST_SERVER, APP_AGAIN),
+    *(
+        Row(f"client, CPU of an event {how}, {dialect}", key.format(dialect), CLIENT, HTTPX, CLIENT_AGAIN, at_most=1.25)
+        for how, key in (("by itself", CLIENT_ALONE), ("of a burst", CLIENT_BURST))
+        for dialect in ("openai-chat", "sse")
+    ),
+    Row("client, call to first event", CLIENT_FIRST, CLIENT, HTTPX, CLIENT_AGAIN, at_most=1.05),
     Row("synthesis", SYNTHESIS, CONSTRUCT, HAND_WRITTEN, CONSTRUCT_AGAIN, at_most=1.15),
 )
 
