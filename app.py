@@ -11,9 +11,10 @@ from aws_cdk import App, Environment
 from stacks.chat.stack import ChatStack
 from stacks.financial.stack import FinancialStack
 from stacks.recommendations.stack import RecommendationsStack
+from stacks.speech.stack import SpeechStack
 from stacks.summarization.stack import SummarizationStack
 
-STACKS = (ChatStack, FinancialStack, RecommendationsStack, SummarizationStack)
+STACKS = (ChatStack, FinancialStack, RecommendationsStack, SpeechStack, SummarizationStack)
 
 app = App()
 environment = Environment(account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=app.node.try_get_context("region") or "us-east-1")

@@ -36,6 +36,9 @@ WAF_REQUEST: Final = 0.60 / MILLION
 # https://aws.amazon.com/bedrock/pricing/ (Amazon Nova Lite)
 NOVA_LITE_INPUT_TOKEN: Final = 0.06 / MILLION
 NOVA_LITE_OUTPUT_TOKEN: Final = 0.24 / MILLION
+# https://aws.amazon.com/transcribe/pricing/ (streaming, the first tier)
+TRANSCRIBE_SECOND: Final = 0.024 / 60
+TRANSCRIBE_LEAST_SECONDS: Final = 15
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from moto.server import ThreadedMotoServer
 from stacks.chat.stack import ChatStack
 from stacks.financial.stack import FinancialStack
 from stacks.recommendations.stack import RecommendationsStack
+from stacks.speech.stack import SpeechStack
 from stacks.summarization.stack import SummarizationStack
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ def financial(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
 @pytest.fixture(scope="session")
 def recommendations(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
     return synthesize(tmp_path_factory.mktemp("recommendations"), RecommendationsStack)
+
+
+@pytest.fixture(scope="session")
+def speech(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+    return synthesize(tmp_path_factory.mktemp("speech"), SpeechStack)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""Speech to text: what was said, while it is heard."""
