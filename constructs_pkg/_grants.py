@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import cast
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, cast
 
-from aws_cdk import Resource
+import jsii
+from aws_cdk import Resource, Stack
 from aws_cdk import aws_iam as iam
 from constructs import IConstruct, Node
+
+from ._tokens import is_unresolved
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def reachable(grantee: iam.IGrantable) -> iam.IGrantable:
@@ -52,6 +60,48 @@ def with_source(grantee: iam.IGrantable, source_arn: str | None, source_account:
     if not conditions:
         return grantee
     return cast("iam.PrincipalBase", principal).with_conditions(conditions)
+
+
+def told_apart(grantee: iam.IGrantable, stack: Stack) -> iam.IGrantable:
+    """`grantee` under a name by which CDK tells it from others in a function's policy.
+
+    CDK remembers what it has granted by the principal's name, which leaves the conditions out: a service's second grant, on
+    behalf of another resource, would succeed and do nothing. And it makes construct ids of that name, which a value that is only
+    known at deployment cannot be part of (both seen on 2.275.0).
+    """
+    principal = grantee.grant_principal
+    if construct_of(principal) is not None:
+        return grantee
+    fragment = principal.policy_fragment
+    told = json.dumps([fragment.principal_json, fragment.conditions], sort_keys=True)
+    if not isinstance(principal, iam.PrincipalWithConditions) and not is_unresolved(told):
+        return grantee
+    resolved = json.dumps(stack.resolve([fragment.principal_json, fragment.conditions]), sort_keys=True)
+    return _Told(
+        _unwrapped(principal),
+        fragment.conditions,
+        f"{type(principal).__name__}-{hashlib.sha256(resolved.encode()).hexdigest()[:8]}",
+    )
+
+
+def _unwrapped(principal: iam.IPrincipal) -> iam.IPrincipal:
+    """Without its conditions: a function's policy takes one wrapping, and of a second one loses who is in it."""
+    named = principal.policy_fragment.principal_json
+    if not isinstance(principal, iam.PrincipalWithConditions):
+        return principal
+    if "Service" in named:
+        return iam.ServicePrincipal(named["Service"][0])
+    return iam.ArnPrincipal(named["AWS"][0]) if "AWS" in named else principal
+
+
+class _Told(iam.PrincipalWithConditions):
+    def __init__(self, principal: iam.IPrincipal, conditions: Mapping[str, Any], name: str) -> None:
+        super().__init__(principal, conditions)
+        self._name = name
+
+    @jsii.member(jsii_name="toString")
+    def to_string(self) -> str:
+        return self._name
 
 
 def name_of(grantee: iam.IGrantable) -> str:

@@ -9,10 +9,11 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from ._grants import name_of, reachable, with_source
+from ._grants import construct_of, name_of, reachable, told_apart, with_source
 from ._lasting import resource_of, stack_of
 from ._really_streams import require_streaming
 from ._regions import WITHOUT_FUNCTION_URLS
+from ._tokens import is_unresolved
 
 
 class StreamingUrl(Construct):
@@ -120,7 +121,8 @@ class StreamingUrl(Construct):
             ValueError: `URL_IS_PUBLIC` when the URL has auth type NONE; `GRANT_TO_EVERYONE` for `*`;
                 `GRANT_NEEDS_SOURCE` for a service without a source, which anyone could use as a confused deputy;
                 `GRANT_SOURCE_UNUSED` for a source beside something that is not a service; `GRANT_ELSEWHERE` when the URL was
-                imported from another account, whose policy cannot be written from here; `GRANT_WITHOUT_EFFECT` when nothing
+                imported from another account, whose policy cannot be written from here; `GRANT_ACROSS_ENVIRONMENTS` for a role of
+                this app in another account or region, whose policy cannot name the function; `GRANT_WITHOUT_EFFECT` when nothing
                 would have come of it.
         """
         if self.auth_type == lambda_.FunctionUrlAuthType.NONE:
@@ -140,14 +142,28 @@ class StreamingUrl(Construct):
 
     def _granted(self, principal: iam.IGrantable) -> tuple[iam.Grant | None, RuntimeError | None]:
         try:
-            return self._grants_on.grant_invoke_url(principal), None
+            return self._grants_on.grant_invoke_url(told_apart(principal, stack_of(self))), None
         except RuntimeError as refusal:
             if "CannotModifyLambdaPermission" not in str(refusal):
                 raise
             return None, refusal  # CDK says so of an imported alias, whose policy cannot be written from here
 
     def _require_effect(self, principal: iam.IGrantable) -> None:
-        """Where the URL was made here, each of the two policies can be written."""
+        """Where the URL was made here, each of the two policies can be written, if the other environment can know the function."""
+        construct = construct_of(principal.grant_principal)
+        function = self.alias.version.lambda_
+        resource = function.node.default_child
+        if construct is None or not isinstance(resource, lambda_.CfnFunction):
+            return
+        here, there = stack_of(function), stack_of(construct)
+        for what, mine, its in (("account", here.account, there.account), ("region", here.region, there.region)):
+            if is_unresolved(mine) or is_unresolved(its) or mine == its or here.resolve(resource.function_name) is not None:
+                continue
+            raise ValueError(
+                f"GRANT_ACROSS_ENVIRONMENTS: {construct.node.path} is in {what} {its}, the function in {mine}, and its policy cannot name a "
+                "function whose name is made up at deployment. Name the grantee by its ARN instead: grant to iam.ArnPrincipal(...), or, "
+                "in the same account, to iam.Role.from_role_name(...); in another account its own policy has to allow both actions too."
+            )
 
 
 def _doubt_region(scope: Construct, region: str) -> None:

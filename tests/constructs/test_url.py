@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import App, Environment, Stack
+from aws_cdk import App, CfnParameter, Environment, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Annotations, Match, Template
@@ -117,6 +118,58 @@ def test_granting_twice_changes_nothing(stack: Stack) -> None:
     url.grant_invoke_url(role)
     url.grant_invoke_url(role)
     assert len(permissions(stack)) == 2
+
+
+def test_a_service_is_granted_for_each_of_its_sources(stack: Stack) -> None:
+    url = make_url(stack)
+    service = iam.ServicePrincipal("cloudfront.amazonaws.com")
+    arns = {f"arn:aws:cloudfront::123456789012:distribution/{name}" for name in "AB"}
+    for arn in [*sorted(arns), *sorted(arns)]:
+        url.grant_invoke_url(service, source_arn=arn)
+    found = permissions(stack)
+    assert {(one["Action"], one["SourceArn"]) for one in found} == {(action, arn) for action in BOTH for arn in arns}
+    assert len(found) == 4
+
+
+def test_an_account_of_one_organisation_stays_that_account(stack: Stack) -> None:
+    url = make_url(stack)
+    for organisation in ("o-aaaaaaaaaa", "o-bbbbbbbbbb"):
+        conditions = {"StringEquals": {"aws:PrincipalOrgID": organisation}}
+        url.grant_invoke_url(iam.AccountPrincipal("210987654321").with_conditions(conditions))
+    found = permissions(stack)
+    assert [one["PrincipalOrgID"] for one in found] == ["o-aaaaaaaaaa"] * 2 + ["o-bbbbbbbbbb"] * 2
+    assert all("210987654321" in json.dumps(one["Principal"]) for one in found)
+
+
+@pytest.mark.parametrize(
+    ("grantee", "named"),
+    [
+        (lambda _, name: iam.Role.from_role_name(_, "Found", name), "role/"),
+        (lambda _, name: iam.ArnPrincipal(f"arn:aws:iam::123456789012:role/{name}"), "role/"),
+        (lambda _, name: iam.AccountPrincipal(name), "Ref"),
+        (lambda _, name: iam.OrganizationPrincipal(name), "Ref"),
+    ],
+)
+def test_a_principal_known_at_deployment_is_granted(grantee: Callable[[Stack, str], Any], named: str, stack: Stack) -> None:
+    url = make_url(stack)
+    url.grant_invoke_url(grantee(stack, CfnParameter(stack, "Name").value_as_string))
+    found = permissions(stack)
+    assert {one["Action"] for one in found} == BOTH
+    for one in found:
+        assert named in json.dumps([one["Principal"], one.get("PrincipalOrgID")])
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [Environment(account="210987654321", region="eu-west-1"), Environment(account="123456789012", region="us-east-1")],
+)
+def test_a_role_of_another_environment_is_refused_where_the_function_has_no_name(
+    elsewhere: Environment, make_stack: Callable[..., Stack]
+) -> None:
+    stack = make_stack(env=Environment(account="123456789012", region="eu-west-1"))
+    role = iam.Role(Stack(stack.node.root, "There", env=elsewhere), "Role", assumed_by=iam.AccountRootPrincipal())  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="^GRANT_ACROSS_ENVIRONMENTS: There/Role .*ArnPrincipal"):
+        make_url(stack).grant_invoke_url(role)
 
 
 def test_a_service_is_granted_with_its_source(stack: Stack) -> None:
