@@ -72,6 +72,15 @@ def test_importing_it_loads_nothing_heavy(interpreter: str, module: str) -> None
     assert not {name for name in loaded if name == "importlib.metadata"}
 
 
+SPARED = {"json", "re", "enum", "signal", "functools", "collections", "importlib"}
+
+
+def test_a_start_is_spared_what_json_and_signal_would_load(interpreter: str) -> None:
+    code = "from streaming_runtime import *\n@streaming_handler(dialect='sse')\ndef handler(request, context): ...\n"
+    code += f"import streaming_runtime.__main__\nassert not (set(sys.modules) - before) & {SPARED}"
+    assert "streaming_runtime.__main__" in modules_after(interpreter, code)
+
+
 def test_the_authors_package_does_not_load_the_servers_half(interpreter: str) -> None:
     loaded = modules_after(interpreter, "import streaming_runtime")
     assert not loaded & {"socket", "_socket", "signal", "select", "streaming_runtime.transport", "streaming_runtime.serve"}

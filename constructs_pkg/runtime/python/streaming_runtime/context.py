@@ -5,11 +5,11 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
 
 from __future__ import annotations
 
-import json
 import os
 import time
 
 from . import logs
+from .json_text import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _object(text: str | None) -> dict[str, Any] | None:
     """
     if not text:
         return None
-    value = json.loads(text)
+    value = loads(text)
     if not isinstance(value, dict):
         raise ValueError(
             f"CONTEXT_HEADER: found {type(value).__name__}; allowed: a JSON object; the Runtime API sent something else"

@@ -5,7 +5,7 @@ The classes are written out by hand: `dataclasses` and `typing` would add some 1
 
 from __future__ import annotations
 
-import json
+from .json_text import dumps
 
 TYPE_CHECKING = False  # mypy takes the name for typing.TYPE_CHECKING; importing typing costs milliseconds at every cold start
 if TYPE_CHECKING:
@@ -202,11 +202,10 @@ class HttpResponse(_Event):
 
 def compact_json(value: Any) -> bytes:
     """One compact line of JSON in UTF-8. A lone surrogate, which UTF-8 cannot carry, is written as its JSON escape."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     try:
-        return text.encode()
+        return dumps(value).encode()
     except UnicodeEncodeError:
-        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+        return dumps(value, ascii_only=True).encode()
 
 
 def _usage_from(mapping: Mapping[str, int]) -> Usage:

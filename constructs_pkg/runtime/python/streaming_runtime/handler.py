@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import importlib
+import sys
 
 from .dialects import Dialect
 from .errors import InitError
@@ -238,7 +238,8 @@ def find(name: str) -> Callable[..., Any]:
             f"HANDLER_NAME: found {name!r}; allowed: module.function or package/module.function; set the function's handler",
         )
     try:
-        module = importlib.import_module(module_name.replace("/", "."))
+        __import__(module_name.replace("/", "."))
+        module = sys.modules[module_name.replace("/", ".")]
     except SyntaxError as error:
         where = f"{(error.filename or '?').rpartition('/')[2]}, line {error.lineno}"
         raise InitError(

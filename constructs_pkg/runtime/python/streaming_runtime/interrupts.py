@@ -6,7 +6,8 @@ preempts with it for the same reasons).
 
 from __future__ import annotations
 
-import signal
+# What `signal` adds to it are enumerations, and these cost every cold start milliseconds.
+import _signal as signal  # type: ignore[import-not-found]
 from _thread import get_ident
 
 from .errors import StreamInterrupted

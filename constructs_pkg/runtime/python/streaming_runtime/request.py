@@ -6,9 +6,8 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy
 
 from __future__ import annotations
 
-import json
-
 from .errors import BadRequest
+from .json_text import dumps, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -204,7 +203,7 @@ class Request:
             return self.event
         if self._json is None:
             try:
-                self._json = (json.loads(self.body.decode(), parse_constant=_refuse_constant),)
+                self._json = (loads(self.body.decode(), strict=True),)
             except (ValueError, RecursionError) as error:
                 raise BadRequest("The request body is not valid JSON.", code="invalid_json") from error
         return self._json[0]
@@ -240,7 +239,7 @@ class Request:
 
     def _read_body(self) -> bytes:
         if not self.is_http:
-            return json.dumps(self.event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+            return dumps(self.event, allow_nan=True).encode("utf-8", "surrogatepass")
         body = self.event.get("body")
         if not body:
             return b""
@@ -252,7 +251,3 @@ class Request:
             return a2b_base64(body)
         except (Error, ValueError) as error:
             raise BadRequest("The request body is not valid base64.", code="bad_body") from error
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

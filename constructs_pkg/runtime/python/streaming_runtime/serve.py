@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -16,6 +15,7 @@ from .context import LambdaContext
 from .deadline import Deadline
 from .errors import HttpError, StreamInterrupted
 from .interrupts import Interrupter
+from .json_text import loads
 from .pipeline import Pipeline
 from .request import Request
 from .telemetry import NO_HOOKS, StreamReport, tell, write
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 
 _NO_EVENT = object()
-_decode = json.JSONDecoder().decode
 
 
 class Server:
@@ -87,7 +86,7 @@ class Server:
     def _serve(self, invocation: Invocation, reply: Reply) -> None:
         wall, now = time.time(), monotonic()
         try:
-            event = _decode(invocation.body.decode("utf-8", "surrogatepass"))
+            event = loads(invocation.body.decode("utf-8", "surrogatepass"))
         except (ValueError, RecursionError) as error:
             logs.log_exception(error)
             event = _NO_EVENT

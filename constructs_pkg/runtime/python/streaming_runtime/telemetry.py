@@ -9,11 +9,11 @@ names that begin with gen_ai, https://opentelemetry.io/docs/specs/semconv/gen-ai
 from __future__ import annotations
 
 import os
-from json.encoder import encode_basestring_ascii as _text
 from time import time
 
 from . import logs
 from .events import compact_json
+from .json_text import quoted_ascii as _text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

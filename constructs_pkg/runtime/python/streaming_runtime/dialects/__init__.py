@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ class Dialect:
         if module is None:
             raise ValueError(f"DIALECT_UNKNOWN: found {name!r}; allowed: {', '.join(MODULES)}; name one of these")
         self.name = name
-        self._encoder: type[Encoder] = importlib.import_module(f".{module}", __name__).Encoder
+        __import__(f"{__name__}.{module}")
+        self._encoder: type[Encoder] = sys.modules[f"{__name__}.{module}"].Encoder
 
     def encoder(self, request: Request) -> Encoder:
         """An encoder for the answer to this request."""

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from codecs import getincrementaldecoder
-from json.encoder import encode_basestring, encode_basestring_ascii
 
 from streaming_runtime.events import Data, Error, Finish, Start, compact_json
+from streaming_runtime.json_text import quoted, quoted_ascii
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,9 +88,9 @@ def utf8(text: str) -> bytes:
 def json_text(text: str) -> bytes:
     """A JSON string, for the middle of a frame whose two halves are fixed: `json.dumps` would make an encoder for each token."""
     try:
-        return encode_basestring(text).encode()
+        return quoted(text).encode()
     except UnicodeEncodeError:
-        return encode_basestring_ascii(text).encode()  # a lone surrogate, which UTF-8 cannot carry
+        return quoted_ascii(text).encode()  # a lone surrogate, which UTF-8 cannot carry
 
 
 def data_name(name: str | None, reserved: tuple[str, ...] = ()) -> str:
