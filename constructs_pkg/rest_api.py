@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Acknowledgment, Duration, Validations
+from aws_cdk import Acknowledgment, Duration, Names, Validations
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -18,6 +18,7 @@ from ._behind import require_heartbeat_within, timeout_seconds
 from ._grants import reachable, with_source
 from ._log_group import own_log_group
 from ._own_domain import OwnDomain
+from ._private_api import NamesItsCallers, refuse_domain
 from ._really_streams import require_streaming
 from ._tokens import is_unresolved
 from ._unbuffered import StaysUnbuffered
@@ -123,9 +124,9 @@ class StreamingRestApi(Construct):
         Raises:
             ValueError: `ROUTE_NONE`, `ROUTE_TWICE`, `INTEGRATION_TIMEOUT_OUT_OF_RANGE`, `INTEGRATION_TIMEOUT_MISMATCH`,
                 `HEARTBEAT_TOO_SLOW`, `THROTTLING_OUT_OF_RANGE`, `SCOPES_WITHOUT_COGNITO`, `CORS_ANY_ORIGIN_WITH_CREDENTIALS`,
-                `WEB_ACL_SCOPE`, `LOG_GROUP_GIVEN_TWICE`, and those of the domain (see `docs/errors.md`). At synthesis `REST_BUFFERS`
-                where a cache or compression was set on the L1 resources, and `RUNTIME_BUFFERS` where nothing taught a function of
-                Python, Java, Ruby or .NET to stream.
+                `WEB_ACL_SCOPE`, `LOG_GROUP_GIVEN_TWICE`, `PRIVATE_DOMAIN`, and those of the domain (see `docs/errors.md`). At
+                synthesis `PRIVATE_WITHOUT_POLICY`; `REST_BUFFERS` where a cache or compression was set on the L1 resources; and
+                `RUNTIME_BUFFERS` where nothing taught a function of Python, Java, Ruby or .NET to stream.
         """
         super().__init__(scope, id)
         self._routes = checked(routes)
@@ -144,6 +145,8 @@ class StreamingRestApi(Construct):
         _check_scopes(authorizer, authorization_scopes)
         if cors is not None:
             _refuse_any_origin_with_credentials(cors)
+        if endpoint_type == apigateway.EndpointType.PRIVATE:
+            refuse_domain(self.node.path, domain_name)
         own_domain = OwnDomain(
             self,
             names=() if domain_name is None else (domain_name,),
@@ -164,6 +167,8 @@ class StreamingRestApi(Construct):
         self.api = apigateway.RestApi(
             self,
             "Api",
+            # CloudWatch tells the metrics of REST APIs apart by their names alone.
+            rest_api_name=Names.unique_resource_name(self, max_length=128),
             description=description or f"Streams from {alias.node.path}",
             endpoint_configuration=apigateway.EndpointConfiguration(types=[endpoint_type]),
             cloud_watch_role=cloud_watch_role,
@@ -200,6 +205,8 @@ class StreamingRestApi(Construct):
         self.records = own_domain.point_to(targets.ApiGatewayDomain(self.domain)) if self.domain is not None else []
         self.url = self.api.url if domain_name is None else f"https://{domain_name}/"
         self.node.add_validation(StaysUnbuffered(self.api, self.stage))
+        if endpoint_type == apigateway.EndpointType.PRIVATE:
+            self.node.add_validation(NamesItsCallers(self.api))
         require_streaming(self, alias)
 
     def grant_invoke(

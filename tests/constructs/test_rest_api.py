@@ -10,6 +10,7 @@ from aws_cdk import App, CfnParameter, Duration, Environment, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -559,3 +560,35 @@ class TestDomain:
         stack = make_stack(env=HERE)
         with pytest.raises(ValueError, match=f"^{code}: "):
             make(stack, **parameters(stack))
+
+
+class TestPrivate:
+    def test_without_a_policy_it_could_not_be_deployed(self, make_stack: Callable[..., Stack]) -> None:
+        stack = make_stack(env=HERE)
+        make(stack, endpoint_type=apigateway.EndpointType.PRIVATE)
+        with pytest.raises(RuntimeError, match="PRIVATE_WITHOUT_POLICY: .*grant_invoke_from_vpc_endpoints_only"):
+            Template.from_stack(stack)
+
+    def test_with_one_it_can(self, make_stack: Callable[..., Stack]) -> None:
+        stack = make_stack(env=HERE)
+        api = make(stack, endpoint_type=apigateway.EndpointType.PRIVATE)
+        endpoint = ec2.InterfaceVpcEndpoint.from_interface_vpc_endpoint_attributes(
+            stack, "Endpoint", vpc_endpoint_id="vpce-1", port=443
+        )
+        api.api.grant_invoke_from_vpc_endpoints_only([endpoint])
+        Template.from_stack(stack).has_resource_properties(
+            "AWS::ApiGateway::RestApi", {"EndpointConfiguration": {"Types": ["PRIVATE"]}}
+        )
+
+    def test_a_domain_name_of_the_public_kind_is_refused(self, make_stack: Callable[..., Stack]) -> None:
+        with pytest.raises(ValueError, match="^PRIVATE_DOMAIN: .*api.example.com.*CfnDomainNameV2"):
+            make(make_stack(env=HERE), endpoint_type=apigateway.EndpointType.PRIVATE, domain_name="api.example.com")
+
+
+def test_two_apis_have_metrics_of_their_own(make_stack: Callable[..., Stack]) -> None:
+    stack = make_stack(env=HERE)
+    alias = make_alias(stack)
+    for name in ("One", "Two"):
+        StreamingRestApi(stack, name, alias=alias)
+    found = Template.from_stack(stack).find_resources("AWS::ApiGateway::RestApi").values()
+    assert len({api["Properties"]["Name"] for api in found}) == 2
