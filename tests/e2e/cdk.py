@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.e2e.endpoint import ACCOUNT, REGION, end
+from tests.e2e.templates import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,10 @@ ROOT: Final = Path(__file__).parents[2]
 COPIED: Final = ("app.py", "cdk.json", "constructs_pkg", "stacks", "tests/e2e")
 LIMIT_SECONDS: Final = 300
 """Longest run of the CLI. The first synthesis on a machine fetches what the handlers require."""
+
+CONTEXT: Final = {"chat:most-warm-environments": "1", "speech:recogniser": "pocketsphinx"}
+"""What is deployed otherwise than by default: a fixed number of warm environments, which the endpoint can tell of, as it cannot of autoscaling;
+and a function that hears by itself, as nothing here takes Transcribe's place."""
 
 ENTRIES: Final = ("index.py", "main.py", "app.py", "index.mjs", "index.js", "index.ts", "index.mts")
 CHANGE: Final = {".py": "\nCHANGED = True\n", ".js": "\nglobalThis.changed = true;\n"}
@@ -59,6 +64,7 @@ class Project:
         self._say("cdk deploy --all")
         app = shlex.join([sys.executable, "-m", "tests.e2e.app"])
         options = ["--app", app, "--output", str(self.assembly), "--require-approval", "never", "--concurrency", "4"]
+        options += [option for name, value in CONTEXT.items() for option in ("--context", f"{name}={value}")]
         self._cdk("deploy", "--all", *options, "--no-version-reporting", "--progress", "events")
 
     def destroy(self) -> None:
@@ -78,9 +84,17 @@ class Project:
     @property
     def templates(self) -> dict[str, dict[str, Any]]:
         """The template of each stack, by the stack's name, as synthesized last."""
+        return self._templates(self.assembly)
+
+    @property
+    def whole_templates(self) -> dict[str, dict[str, Any]]:
+        """The same, as they are without anything left out."""
+        return self._templates(self.assembly / WHOLE)
+
+    def _templates(self, folder: Path) -> dict[str, dict[str, Any]]:
         artifacts = json.loads((self.assembly / "manifest.json").read_text())["artifacts"]
         return {
-            name: json.loads((self.assembly / artifact["properties"]["templateFile"]).read_text())
+            name: json.loads((folder / artifact["properties"]["templateFile"]).read_text())
             for name, artifact in sorted(artifacts.items())
             if artifact["type"] == "aws:cloudformation:stack"
         }

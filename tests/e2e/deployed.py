@@ -10,7 +10,12 @@ if TYPE_CHECKING:
     from tests.e2e.endpoint import Endpoint
 
 FUNCTION, ALIAS, URL, VERSION = "AWS::Lambda::Function", "AWS::Lambda::Alias", "AWS::Lambda::Url", "AWS::Lambda::Version"
-ALARM, LAYER, ROLE = "AWS::CloudWatch::Alarm", "AWS::Lambda::LayerVersion", "AWS::IAM::Role"
+ALARM, LAYER, PERMISSION, ROLE = (
+    "AWS::CloudWatch::Alarm",
+    "AWS::Lambda::LayerVersion",
+    "AWS::Lambda::Permission",
+    "AWS::IAM::Role",
+)
 
 LISTINGS: Final = (
     ("cloudformation", "describe_stacks", "Stacks", "StackName"),
@@ -23,6 +28,7 @@ LISTINGS: Final = (
     ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
     ("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
     ("apigateway", "get_rest_apis", "items", "name"),
+    ("cognito-idp", "list_user_pools", "UserPools", "Id"),
     ("dynamodb", "list_tables", "TableNames", None),
     ("kinesis", "list_streams", "StreamNames", None),
     ("sqs", "list_queues", "QueueUrls", None),
@@ -30,6 +36,8 @@ LISTINGS: Final = (
     ("ssm", "describe_parameters", "Parameters", "Name"),
     ("ecr", "describe_repositories", "repositories", "repositoryName"),
 )
+
+ARGUMENTS: Final = {"list_user_pools": {"MaxResults": 60}}
 
 
 class Resource(NamedTuple):
@@ -78,6 +86,16 @@ class Deployed:
         logical_id = reference["Ref"] if "Ref" in reference else reference["Fn::GetAtt"][0]
         return self.resources[logical_id].physical_id
 
+    @property
+    def kept(self) -> set[str]:
+        """The physical ids of what the template keeps when the stack is deleted."""
+        resources = self.template["Resources"]
+        return {
+            found.physical_id
+            for name, found in self.resources.items()
+            if resources[name].get("DeletionPolicy", "Delete") in ("Retain", "RetainExceptOnCreate")
+        }
+
     def streaming(self) -> Iterator[tuple[str, Resource, Resource]]:
         """The name of each function that an alias leads to, its own resource and the alias's."""
         for alias in self.of_type(ALIAS):
@@ -88,6 +106,8 @@ class Deployed:
 def inventory(endpoint: Endpoint) -> dict[str, set[str]]:
     """The names of all that is there, by listing."""
     return {
-        f"{service} {operation}": {item[name] if name else item for item in endpoint.all(service, operation, key)}
+        f"{service} {operation}": {
+            item[name] if name else item for item in endpoint.all(service, operation, key, **ARGUMENTS.get(operation, {}))
+        }
         for service, operation, key, name in LISTINGS
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.deployed import ALARM, ALIAS, ROLE, URL, Deployed, Resource, inventory
+from tests.e2e.deployed import ALARM, ALIAS, PERMISSION, ROLE, URL, Deployed, Resource, inventory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,22 +118,26 @@ def test_a_caller_of_a_url_has_both_permissions_on_the_alias_alone(first: Stage,
     assert callers >= 3
 
 
-def test_a_rest_api_may_call_the_alias(first: Stage, endpoint: Endpoint) -> None:
-    permissions = 0
+def test_services_may_call_the_alias_as_the_template_says(first: Stage, endpoint: Endpoint) -> None:
+    """API Gateway and CloudFront, where an example stands behind one."""
+    services = set()
     for stack in first.stacks.values():
-        aliases = {alias.physical_id: alias for alias in stack.of_type(ALIAS)}
-        for permission in stack.of_type("AWS::Lambda::Permission"):
-            alias = aliases.get(stack.physical(permission.properties["FunctionName"]))
-            if alias is None:
+        for alias in stack.of_type(ALIAS):
+            wanted = {
+                (permission.properties["Action"], permission.properties["Principal"])
+                for permission in stack.of_type(PERMISSION)
+                if stack.physical(permission.properties["FunctionName"]) == alias.physical_id
+            }
+            if not wanted:
                 continue
             name, _, qualifier = alias.physical_id.rpartition(":")
             policy = json.loads(endpoint.client("lambda").get_policy(FunctionName=name, Qualifier=qualifier)["Policy"])
-            [statement] = policy["Statement"]
-            assert statement["Action"] == permission.properties["Action"]
-            assert statement["Principal"] == {"Service": permission.properties["Principal"]}
-            assert statement["Resource"] == alias.physical_id
-            permissions += 1
-    assert permissions
+            found = {(statement["Action"], statement["Principal"]["Service"]) for statement in policy["Statement"]}
+            assert found == wanted
+            assert {statement["Resource"] for statement in policy["Statement"]} == {alias.physical_id}
+            assert all("Condition" in statement for statement in policy["Statement"]), "a service stands for all its customers"
+            services |= {principal for _, principal in wanted}
+    assert "apigateway.amazonaws.com" in services
 
 
 def test_roles_are_assumed_by_whom_the_template_says(first: Stage, endpoint: Endpoint) -> None:
