@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -12,8 +13,8 @@ from tests.e2e.endpoint import Endpoint, ministack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
+HERE = Path(__file__).parent
 LIMIT_SECONDS = 900
 """Longest wait for one test: the first has the set-up, the CLI's own limits are shorter."""
 
@@ -25,8 +26,9 @@ class Stage(NamedTuple):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = [item for item in items if "e2e" in item.path.parts]
-    for item in here:
+    for item in items:
+        if HERE not in item.path.parents:
+            continue
         item.add_marker(pytest.mark.e2e)
         item.add_marker(pytest.mark.timeout(LIMIT_SECONDS))
     # What asks for the end of the deployment comes last, however the rest is ordered.
