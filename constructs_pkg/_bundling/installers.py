@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import importlib.util
+import json
 import re
 import shutil
 import subprocess
@@ -28,6 +29,18 @@ _NO_WHEEL: Final = (
 )
 
 
+# pip asks the interpreter that runs it which markers hold (pypa/pip#11664): `; platform_machine == "aarch64"` would be left out
+# of what an x86_64 machine builds for arm64.
+_PIP_FOR_ANOTHER: Final = """
+import json, sys
+from pip._vendor.packaging import markers
+here, there = markers.default_environment, json.loads(sys.argv.pop(1))
+markers.default_environment = lambda: {**here(), **there}
+from pip._internal.cli.main import main
+sys.exit(main())
+"""
+
+
 class Installer(Protocol):
     """A tool that puts packages into a folder."""
 
@@ -40,9 +53,20 @@ class Installer(Protocol):
 
 
 def choose() -> Installer:
-    """The uv beside this interpreter, the one on PATH, or pip."""
+    """The uv beside this interpreter, the one on PATH, or pip.
+
+    Raises:
+        ValueError: `BUNDLE_TOOL_MISSING`.
+    """
     command = _uv_command()
-    return Uv(command) if command else Pip()
+    if command:
+        return Uv(command)
+    if importlib.util.find_spec("pip") is None:
+        raise ValueError(
+            f"BUNDLE_TOOL_MISSING: packages are fetched by uv or pip, and {sys.executable} has neither, nor is there a uv on PATH. "
+            "Run: pip install uv, or see https://docs.astral.sh/uv/getting-started/installation/"
+        )
+    return Pip()
 
 
 def _uv_command() -> tuple[str, ...] | None:
@@ -124,7 +148,16 @@ class Pip:
             options = _files(requirements, Path(scratch), self._lock)
             _run(
                 [
-                    *(sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"),
+                    *(
+                        sys.executable,
+                        "-c",
+                        _PIP_FOR_ANOTHER,
+                        json.dumps(_markers(target)),
+                        "install",
+                        "--quiet",
+                        "--no-input",
+                        "--disable-pip-version-check",
+                    ),
                     *("--no-compile", "--implementation", "cp", "--python-version", target.python, "--only-binary=:all:"),
                     *(f"--platform={platform}" for platform in platforms),
                     *("--target", str(folder)),
@@ -139,6 +172,21 @@ class Pip:
             f"BUNDLE_LOCK_NEEDS_UV: {lock} is read by uv, and there is none beside this Python or on PATH. Install it "
             "(pip install uv), or export the lock to a requirements.txt."
         )
+
+
+def _markers(target: Target) -> dict[str, str]:
+    """What requirements may be bound to, of Lambda's Python: https://packaging.python.org/en/latest/specifications/dependency-specifiers/."""
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": f"{target.python}.0",
+        "os_name": "posix",
+        "platform_machine": target.machine,
+        "platform_python_implementation": "CPython",
+        "platform_system": "Linux",
+        "python_full_version": f"{target.python}.0",
+        "python_version": target.python,
+        "sys_platform": "linux",
+    }
 
 
 @functools.cache

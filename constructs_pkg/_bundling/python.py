@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .requirements import Requirements
     from .target import Target
 
-_RECIPE: Final = "2"  # raise it when the way of building changes: old cache entries are then left alone
+_RECIPE: Final = "3"  # raise it when the way of building changes: old cache entries are then left alone
 _NOT_SHIPPED: Final = frozenset({"uv.lock", "pylock.toml", "constraints.txt"})
 
 

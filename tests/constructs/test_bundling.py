@@ -232,6 +232,24 @@ def test_a_package_without_a_wheel_for_the_platform_is_named(tool: str, entry: P
         bundle(entry, ARM)
 
 
+def test_markers_are_judged_for_lambda_and_not_for_this_machine(entry: Path, tool: str) -> None:
+    (entry / "requirements.txt").write_text(
+        "six==1.17.0; platform_machine == 'aarch64' and python_version == '3.13'\n"
+        "idna; platform_machine == 'x86_64' or sys_platform == 'win32' or python_version != '3.13'\n"
+    )
+    assert recorded(bundle(entry, ARM).folder) == [PURE]
+    (entry / "requirements.txt").write_text("six==1.17.0; platform_machine == 'x86_64' and python_version == '3.14'\n")
+    assert recorded(bundle(entry, Target(python="3.14", architecture="x86_64")).folder) == [PURE]
+
+
+def test_without_uv_and_pip_it_says_what_to_install(entry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (entry / "requirements.txt").write_text(f"{PURE}\n")
+    monkeypatch.setattr(installers, "_uv_command", lambda: None)
+    monkeypatch.setattr(installers.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ValueError, match="^BUNDLE_TOOL_MISSING: .*pip install uv"):
+        bundle(entry, ARM)
+
+
 def test_a_failed_build_leaves_nothing_behind(entry: Path, own_cache: Path) -> None:
     (entry / "requirements.txt").write_text("this-package-does-not-exist-anywhere-5711==1\n")
     with pytest.raises(ValueError, match="^BUNDLE_"):
