@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Acknowledgment, Annotations, Duration, Names, RemovalPolicy, Stack, Validations
+from aws_cdk import Acknowledgment, Annotations, Duration, Names, RemovalPolicy, Stack, TreeInspector, Validations
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_lambda as lambda_
@@ -138,7 +138,7 @@ class StreamingDistribution(Construct):
         Raises:
             ValueError: `OAC_NEEDS_IAM`, `DISTRIBUTION_ELSEWHERE`, `RESPONSE_TIMEOUT_OUT_OF_RANGE`,
                 `COMPLETION_TIMEOUT_OUT_OF_RANGE`, `HEARTBEAT_TOO_SLOW`, `WAF_REGION`, `WEB_ACL_SCOPE`, `DOMAIN_WITHOUT_CERTIFICATE`,
-                `CERTIFICATE_UNUSED`, `CERTIFICATE_REGION`, `ZONE_IN_SAME_STACK`, `LOG_BUCKET_UNUSED`,
+                `CERTIFICATE_UNUSED`, `CERTIFICATE_REGION`, `ZONE_IN_SAME_STACK`, `LOG_BUCKET_ACL`, `LOG_BUCKET_UNUSED`,
                 `LOG_REGION` (see `docs/errors.md`).
         """
         super().__init__(scope, id)
@@ -231,6 +231,8 @@ class StreamingDistribution(Construct):
     def _logs(self, wanted: bool, given: s3.IBucket | None, retention: Duration | None) -> s3.IBucket | None:
         if not wanted or given is not None:
             _refuse_unused_log_settings(wanted, given, retention)
+            if given is not None:
+                _refuse_without_acls(given)
             return given
         region = Stack.of(self).region
         if region in _NO_STANDARD_LOGS:
@@ -378,4 +380,21 @@ def _refuse_unused_log_settings(wanted: bool, given: s3.IBucket | None, retentio
         raise ValueError(
             f"LOG_BUCKET_UNUSED: {unused} is set, but {'a bucket with rules of its own is given' if wanted else 'access_logs is False'}. "
             f"Leave {unused} out."
+        )
+
+
+def _refuse_without_acls(bucket: s3.IBucket) -> None:
+    """Buckets are made without ACLs unless they say otherwise, and CloudFront's legacy logs come by ACL."""
+    resource = bucket.node.default_child
+    if not isinstance(resource, s3.CfnBucket):
+        return  # imported: what it takes is not known here
+    inspector = TreeInspector()  # the property itself is a lazy value, which cannot be read through jsii
+    resource.inspect(inspector)
+    properties = Stack.of(bucket).resolve(inspector.attributes["aws:cdk:cloudformation:props"])
+    controls = properties.get("ownershipControls") or {}
+    if all(rule.get("objectOwnership") == "BucketOwnerEnforced" for rule in controls.get("rules", [])):
+        raise ValueError(
+            f"LOG_BUCKET_ACL: {bucket.node.path} takes no ACLs, by which CloudFront delivers its logs "
+            "(https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logging-legacy-s3.html). Give it "
+            "object_ownership=ObjectOwnership.BUCKET_OWNER_PREFERRED."
         )

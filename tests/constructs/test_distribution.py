@@ -521,6 +521,15 @@ class TestLogs:
     def test_a_bucket_of_ones_own_is_used(self, here: Stack) -> None:
         bucket = s3.Bucket(here, "Mine", object_ownership=s3.ObjectOwnership.BUCKET_OWNER_PREFERRED)
         assert make(here, log_bucket=bucket).log_bucket is bucket
+
+    @pytest.mark.parametrize("ownership", [None, s3.ObjectOwnership.BUCKET_OWNER_ENFORCED])
+    def test_a_bucket_that_takes_no_acls_is_refused(self, ownership: s3.ObjectOwnership | None, here: Stack) -> None:
+        bucket = s3.Bucket(here, "Mine", object_ownership=ownership)
+        with pytest.raises(ValueError, match="^LOG_BUCKET_ACL: .*Mine .*BUCKET_OWNER_PREFERRED"):
+            make(here, log_bucket=bucket)
+
+    def test_a_bucket_of_the_object_writers_takes_logs(self, here: Stack) -> None:
+        make(here, log_bucket=s3.Bucket(here, "Mine", object_ownership=s3.ObjectOwnership.OBJECT_WRITER))
         Template.from_stack(here).resource_count_is("AWS::S3::Bucket", 1)
 
     def test_an_imported_bucket_is_used(self, here: Stack) -> None:
