@@ -35,12 +35,14 @@ class Synthesized(NamedTuple):
         return [resource["Properties"] for resource in self.template["Resources"].values() if resource["Type"] == type]
 
 
-def synthesize(folder: Path, stack: type[Stack], context: Mapping[str, Any] | None = None, **arguments: Any) -> Synthesized:
-    """A stack in us-east-1 of an agnostic account, as `app.py` makes it, with CloudFormation's validation on."""
+def synthesize(
+    folder: Path, stack: type[Stack], context: Mapping[str, Any] | None = None, *, region: str = "us-east-1", **arguments: Any
+) -> Synthesized:
+    """A stack of an agnostic account, as `app.py` makes it, with CloudFormation's validation on."""
     known: Mapping[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
     outdir = folder / "cdk.out"
     app = App(context={**known, **(context or {})}, outdir=str(outdir), builtin_cloud_formation_validation=True)
-    stack(app, stack.__name__, env=Environment(region="us-east-1"), **arguments)
+    stack(app, stack.__name__, env=Environment(region=region), **arguments)
     app.synth()
     return Synthesized(outdir, json.loads((outdir / f"{stack.__name__}.template.json").read_text()))
 

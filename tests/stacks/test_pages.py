@@ -13,7 +13,7 @@ ids = [page.parent.name for page in PAGES]
 
 
 def test_there_are_pages() -> None:
-    assert {"financial", "recommendations", "summarization"} <= set(ids)
+    assert {"chat", "financial", "recommendations", "summarization"} <= set(ids)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=ids)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import guarding
 from chat_request import ChatRequest
+from people import who
 
-from streaming_runtime import HttpError, HttpResponse, NotFound, Start, streaming_handler
+from streaming_runtime import HttpError, HttpResponse, Internal, NotFound, Start, streaming_handler
 from streaming_runtime.models import bedrock
 
 if TYPE_CHECKING:
@@ -18,13 +20,15 @@ if TYPE_CHECKING:
     from streaming_runtime.events import Yielded
 
 MODEL_IDS = tuple(os.environ["MODEL_IDS"].split(","))
+GUARDRAIL = guarding.config()
 
 bedrock.client()  # what asking a model needs is loaded at init, before the first request, and not while a caller waits
 
 
-@streaming_handler(dialect="openai-chat")
+@streaming_handler(dialect="openai-chat", caller=who)
 def handler(request: Request, context: LambdaContext) -> Iterator[Yielded]:
     """Answers `POST /v1/chat/completions` and `GET /v1/models`."""
+    who(request)  # the runtime asks only where streams are kept
     if request.path == "/v1/models":
         _require_method(request, "GET")
         yield HttpResponse.json({"object": "list", "data": [_model(model_id) for model_id in MODEL_IDS]})
@@ -34,12 +38,23 @@ def handler(request: Request, context: LambdaContext) -> Iterator[Yielded]:
     _require_method(request, "POST")
     chat = ChatRequest.parse(request.json(), MODEL_IDS)
     yield Start(model=chat.model_id)
-    yield from bedrock.converse_stream(
+    for event in bedrock.converse_stream(
         model_id=chat.model_id,
         messages=chat.messages,
         system=chat.system,
         inference_config=chat.inference_config,
-    )
+        guardrail_config=GUARDRAIL,
+    ):
+        if isinstance(event, Internal) and event.kind == "trace":
+            _log(guarding.interventions(event.value))
+        yield event
+
+
+def _log(interventions: list[str]) -> None:
+    import logging  # costs a start some milliseconds, and most answers need none of it
+
+    for intervention in interventions:
+        logging.getLogger(__name__).warning("GUARDRAIL: %s", intervention)
 
 
 def _require_method(request: Request, method: str) -> None:
