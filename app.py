@@ -8,8 +8,10 @@ import os
 
 from aws_cdk import App, Environment
 
+from constructs_pkg import StreamingFunction
 from stacks.chat.stack import ChatStack
 from stacks.financial.stack import FinancialStack
+from stacks.observability.stack import ObservabilityStack
 from stacks.recommendations.stack import RecommendationsStack
 from stacks.speech.stack import SpeechStack
 from stacks.summarization.stack import SummarizationStack
@@ -20,8 +22,9 @@ app = App()
 environment = Environment(account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=app.node.try_get_context("region") or "us-east-1")
 wanted = [name for name in (app.node.try_get_context("stacks") or "").split(",") if name]
 
-for stack in STACKS:
-    if not wanted or stack.__name__ in wanted:
-        stack(app, stack.__name__, env=environment)
+made = [stack(app, stack.__name__, env=environment) for stack in STACKS if not wanted or stack.__name__ in wanted]
+if not wanted or ObservabilityStack.__name__ in wanted:
+    watched = [found for stack in made for found in stack.node.find_all() if isinstance(found, StreamingFunction)]
+    ObservabilityStack(app, ObservabilityStack.__name__, env=environment, watched=watched)
 
 app.synth()

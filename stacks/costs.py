@@ -39,6 +39,9 @@ NOVA_LITE_OUTPUT_TOKEN: Final = 0.24 / MILLION
 # https://aws.amazon.com/transcribe/pricing/ (streaming, the first tier)
 TRANSCRIBE_SECOND: Final = 0.024 / 60
 TRANSCRIBE_LEAST_SECONDS: Final = 15
+# https://aws.amazon.com/cloudwatch/pricing/ (what GetMetricData asks for, and other requests)
+CLOUDWATCH_METRIC_ASKED: Final = 0.01 / 1_000
+CLOUDWATCH_REQUEST: Final = 0.01 / 1_000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from moto.server import ThreadedMotoServer
 
 from stacks.chat.stack import ChatStack
 from stacks.financial.stack import FinancialStack
+from stacks.observability.stack import ObservabilityStack, Watched
 from stacks.recommendations.stack import RecommendationsStack
 from stacks.speech.stack import SpeechStack
 from stacks.summarization.stack import SummarizationStack
@@ -55,6 +56,12 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
 @pytest.fixture(scope="session")
 def financial(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
     return synthesize(tmp_path_factory.mktemp("financial"), FinancialStack)
+
+
+@pytest.fixture(scope="session")
+def observability(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+    watched = [Watched.parse("ChatStack-Chat:live@chat-logs"), Watched.parse("FinancialStack-Viewers@financial-logs")]
+    return synthesize(tmp_path_factory.mktemp("observability"), ObservabilityStack, watched=watched)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""The other examples, watched while they run."""

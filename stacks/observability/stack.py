@@ -1,0 +1,196 @@
+"""The other examples, watched while they run: metrics, alarms and logs as one live stream of events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from aws_cdk import Acknowledgment, ArnFormat, CfnOutput, Duration, Environment, Stack, Token, Validations
+from aws_cdk import aws_iam as iam
+
+from constructs_pkg import StreamingCode, StreamingFunction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from constructs import Construct
+
+_SPARE: Final = Duration.seconds(30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """A function that is watched.
+
+    Attributes:
+        label: What viewers call it.
+        function_name: Its name, which may be another stack's token.
+        alias: The alias whose metrics are shown.
+        log_group_name: Where it logs.
+        log_group_arn: The same as CloudFormation names it, with `:*` at its end. None: in this account and region.
+        alarm_prefix: How the names of its alarms begin; empty where it has none.
+    """
+
+    label: str
+    function_name: str
+    alias: str
+    log_group_name: str
+    log_group_arn: str | None
+    alarm_prefix: str
+
+    @classmethod
+    def of(cls, function: StreamingFunction) -> Watched:
+        """A function of this app. CloudFormation begins the names of its alarms with its stack's."""
+        stack = Stack.of(function).stack_name
+        return cls(
+            label=stack.removesuffix("Stack").lower(),
+            function_name=function.function.function_name,
+            alias=function.alias.alias_name,
+            log_group_name=function.log_group.log_group_name,
+            log_group_arn=function.log_group.log_group_arn,
+            alarm_prefix=f"{stack}-",
+        )
+
+    @classmethod
+    def parse(cls, text: str) -> Watched:
+        """`name:alias@log-group`; left out, the alias is `live` and the log group `/aws/lambda/<name>`."""
+        name, _, log_group = text.partition("@")
+        name, _, alias = name.partition(":")
+        return cls(
+            label=name,
+            function_name=name,
+            alias=alias or "live",
+            log_group_name=log_group or f"/aws/lambda/{name}",
+            log_group_arn=None,
+            alarm_prefix=f"{name.partition('-')[0]}-",
+        )
+
+
+class ObservabilityStack(Stack):
+    """`GET /events` on a Function URL that asks for IAM auth, by a Node.js function, which Lambda streams itself.
+
+    Attributes:
+        events: The streaming function.
+        caller: A role of this account that may call the URL.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        env: Environment | None = None,
+        watched: Sequence[StreamingFunction | Watched] = (),
+        longest: Duration | None = None,
+        metrics_every: Duration | None = None,
+        logs_every: Duration | None = None,
+    ) -> None:
+        """Makes the stack.
+
+        Args:
+            scope: Where it stands in the tree.
+            id: Its name there.
+            env: Account and region. Default: as CDK takes it, agnostic.
+            watched: The functions, of this account and region. Default: those of the context value `observability:functions`, as
+                in `orders:live@/aws/lambda/orders,search`.
+            longest: Longest stream; a viewer who left is noticed by nobody, so this is what he costs at most. Default: 5 minutes.
+                Allowed: up to 14 minutes.
+            metrics_every: Time between two looks at metrics and alarms. Default: the context value `observability:metrics-seconds`,
+                else 30 seconds; CloudWatch has a point a minute.
+            logs_every: Time between two looks at the logs. Default: the context value `observability:logs-seconds`, else 5 seconds.
+
+        Raises:
+            ValueError: `WATCHED`: nothing is watched, or two have one label; `LONGEST`: out of range.
+        """
+        super().__init__(scope, id, env=env, description="Metrics, alarms and logs of other functions as a live stream of events")
+        context = self.node.try_get_context
+        named = [text for text in (context("observability:functions") or "").split(",") if text]
+        functions = [found if isinstance(found, Watched) else Watched.of(found) for found in watched] + [
+            Watched.parse(text) for text in named
+        ]
+        longest = longest or Duration.minutes(5)
+        _check(functions, longest)
+        self.events = StreamingFunction(
+            self,
+            "Events",
+            code=StreamingCode.nodejs(Path(__file__).parent / "handler"),
+            description="Streams metrics, alarms and logs of other functions",
+            memory_size=256,
+            timeout=longest.plus(_SPARE),
+            environment={
+                "WATCHED": self.to_json_string([_row(found) for found in functions]),
+                "MOST_SECONDS": f"{longest.to_seconds():g}",
+                "METRICS_SECONDS": _seconds(metrics_every, context("observability:metrics-seconds") or 30),
+                "LOGS_SECONDS": _seconds(logs_every, context("observability:logs-seconds") or 5),
+            },
+        )
+        self._let_look(functions)
+        self.caller = iam.Role(
+            self,
+            "Caller",
+            assumed_by=iam.AccountRootPrincipal(),
+            description="May watch metrics, alarms and logs of these functions",
+        )
+        self.events.grant_invoke_url(self.caller)
+        CfnOutput(self, "EventsUrl", value=self.events.url.url, description="GET events?minutes=30")
+        CfnOutput(self, "CallerRoleArn", value=self.caller.role_arn, description="Assume this role to call the endpoint")
+
+    def _let_look(self, functions: Sequence[Watched]) -> None:
+        role = self.events.role
+        role.add_to_principal_policy(
+            iam.PolicyStatement(actions=["cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms"], resources=["*"])
+        )
+        arns = [found.log_group_arn or self._log_group_arn(found.log_group_name) for found in functions]
+        role.add_to_principal_policy(iam.PolicyStatement(actions=["logs:FilterLogEvents"], resources=arns))
+        self._acknowledge(
+            role, "AwsSolutions-IAM5[Resource::*]", "GetMetricData takes no resource, and DescribeAlarms all or none"
+        )
+        for name in (found.log_group_name for found in functions if found.log_group_arn is None):
+            self._acknowledge(
+                role,
+                f"AwsSolutions-IAM5[Resource::{self._as_nag_writes(name)}]",
+                "The log streams of a log group that is watched",
+            )
+
+    def _log_group_arn(self, name: str) -> str:
+        return self.format_arn(
+            service="logs", resource="log-group", resource_name=f"{name}:*", arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+
+    def _as_nag_writes(self, log_group: str) -> str:
+        """A log group's ARN, with CloudFormation's names of what only deployment knows."""
+        known = {"Partition": self.partition, "Region": self.region, "AccountId": self.account}
+        said = {name: f"<AWS::{name}>" if Token.is_unresolved(value) else value for name, value in known.items()}
+        return f"arn:{said['Partition']}:logs:{said['Region']}:{said['AccountId']}:log-group:{log_group}:*"
+
+    def _acknowledge(self, construct: Any, finding: str, reason: str) -> None:
+        pack = finding.partition("-")[0]
+        Validations.of(construct).acknowledge(Acknowledgment(id=f"{pack}::{finding}", reason=reason))
+
+
+def _seconds(given: Duration | None, otherwise: str | float) -> str:
+    return f"{float(otherwise) if given is None else given.to_milliseconds() / 1000:g}"
+
+
+def _row(found: Watched) -> dict[str, str]:
+    return {
+        "label": found.label,
+        "function": found.function_name,
+        "alias": found.alias,
+        "logGroup": found.log_group_name,
+        "alarms": found.alarm_prefix,
+    }
+
+
+def _check(functions: Sequence[Watched], longest: Duration) -> None:
+    labels = [found.label for found in functions]
+    if not labels or len(set(labels)) != len(labels):
+        raise ValueError(
+            f"WATCHED: the functions to watch are {', '.join(labels) or 'none'}; at least one is needed, and each once. Pass watched, or set "
+            "the context value observability:functions to their names."
+        )
+    if not 1 <= longest.to_seconds() <= 840:
+        raise ValueError(
+            f"LONGEST: longest is {longest.to_seconds():g} seconds; 1 to 840 are allowed. Viewers come back by themselves."
+        )
