@@ -19,6 +19,7 @@ from constructs_pkg.emulator.models import Delta
 from tests.e2e.attached import attach
 from tests.stacks import test_chat_endpoint as chat
 from tests.stacks import test_financial_endpoint as financial
+from tests.stacks import test_observability_endpoint as observability
 from tests.stacks import test_recommendations_endpoint as recommendations
 from tests.stacks import test_speech_endpoint as speech
 from tests.stacks import test_summarization_endpoint as summarization
@@ -36,7 +37,14 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 60
 SYMBOLS = ("ACME", "BOLT", "CROW")
-STREAMED = {"ChatStack", "FinancialStack", "RecommendationsStack", "SpeechStack", "SummarizationStack"}
+STREAMED = {
+    "ChatStack",
+    "FinancialStack",
+    "ObservabilityStack",
+    "RecommendationsStack",
+    "SpeechStack",
+    "SummarizationStack",
+}
 """The stacks that a test below streams from."""
 
 
@@ -152,6 +160,21 @@ def test_a_recording_in_the_deployed_bucket_is_written_down(first: Stage, emulat
         StreamingClient(emulator.urls[speech.FUNCTION], session=session_of(emulator, speech.CALLER)) as client,
     ):
         assert speech.text(speech.post(client, json={"key": key})) == speech.SAID["go-forward"]
+
+
+def test_a_deployed_alarm_that_rings_is_shown(first: Stage, emulator: Emulator, endpoint: Endpoint) -> None:
+    [row] = [row for row in emulator.json()["functions"] if row["path"] == observability.FUNCTION]
+    if row["broken"] and row["broken"].startswith(("NPM_", "NODE_")):
+        pytest.skip(f"AWS's SDK for Node.js cannot be had here: {row['broken']}")
+    alarms = {alarm.physical_id for alarm in first.stacks["ChatStack"].of_type("AWS::CloudWatch::Alarm")}
+    ringing = min(alarms)
+    endpoint.client("cloudwatch").set_alarm_state(AlarmName=ringing, StateValue="ALARM", StateReason="a test")
+    session = session_of(emulator, observability.CALLER)
+    with StreamingClient(emulator.urls[observability.FUNCTION], session=session) as client:
+        [shown, *_] = observability.named(observability.watch(client, "seconds=2"), "alarms")
+    states = {alarm["name"]: alarm["state"] for alarm in shown["alarms"]}
+    assert states[ringing] == "ALARM"
+    assert alarms <= states.keys()
 
 
 def test_strangers_are_refused_everywhere(emulator: Emulator) -> None:
