@@ -22,7 +22,7 @@ from .defaults import StreamingDefaults, first_given
 from .limits import StreamLimits
 from .observability.alarms import StreamAlarms
 from .observability.metrics import StreamMetrics
-from .runtime_layer import StreamingRuntimeLayer, with_layer_variables
+from .runtime_layer import StreamingRuntimeLayer, note_layer, with_layer_variables
 from .url import StreamingUrl
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 _ALIAS: Final = "live"
 _LONGEST_SECONDS: Final = 900
+_LARGEST_ENVIRONMENT_BYTES: Final = 4096  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 
 
 @jsii.implements(iam.IGrantable, ec2.IConnectable)
@@ -127,7 +128,8 @@ class StreamingFunction(Construct):
             vpc: Puts the function into a VPC. AWS documents that Function URLs then do not stream, so this warns. Default: none.
 
         Raises:
-            ValueError: `TIMEOUT_OUT_OF_RANGE`, `MEMORY_OUT_OF_RANGE`, `DEADLINE_MARGIN_TOO_LONG`, `STREAM_LONGER_THAN_TIMEOUT`,
+            ValueError: `TIMEOUT_OUT_OF_RANGE`, `MEMORY_OUT_OF_RANGE`, `RESERVED_OUT_OF_RANGE`, `ENVIRONMENT_TOO_LARGE`,
+                `DEADLINE_MARGIN_TOO_LONG`, `STREAM_LONGER_THAN_TIMEOUT`,
                 `LOG_GROUP_GIVEN_TWICE`, `SNAPSTART_RUNTIME`, `STORE_WITHOUT_RUNTIME`, `REDACT_UNSEEN`, or what `code`, `concurrency`, `cors`,
                 `rollout` and `stream_store` refuse (see `docs/errors.md`).
         """
@@ -139,6 +141,8 @@ class StreamingFunction(Construct):
         self.timeout = timeout or defaults.timeout or Duration.minutes(5)
         self.limits = limits or defaults.limits or StreamLimits()
         _check_memory(memory_size)
+        _check_reserved(reserved_concurrent_executions)
+        _check_environment(environment)
         _check_times(self.timeout, self.limits)
         if log_group is not None and log_group_retention is not None:
             raise ValueError(
@@ -187,7 +191,7 @@ class StreamingFunction(Construct):
         trace(self.function)
         acknowledge_findings(self.function, snap_start=snap_start)
         if layer is not None:
-            layer.made_with(self.function, variables)
+            note_layer(layer, self.function, variables)
         self._teach_to_stream(bound, stream_store)
         if vpc is not None:
             _warn_of_vpc(self)
@@ -332,10 +336,32 @@ class StreamingFunction(Construct):
 
 
 def _check_memory(memory_size: int) -> None:
-    if not is_unresolved(memory_size) and not 128 <= memory_size <= 10_240:
+    if not is_unresolved(memory_size) and not (_is_whole(memory_size) and 128 <= memory_size <= 10_240):
         raise ValueError(
-            f"MEMORY_OUT_OF_RANGE: memory_size is {memory_size} MB; Lambda takes 128 to 10240. Choose a size within that range."
+            f"MEMORY_OUT_OF_RANGE: memory_size is {memory_size} MB; Lambda takes whole numbers from 128 to 10240. Choose a size within "
+            "that range."
         )
+
+
+def _check_reserved(reserved: int | None) -> None:
+    if reserved is not None and not is_unresolved(reserved) and not (_is_whole(reserved) and reserved >= 0):
+        raise ValueError(
+            f"RESERVED_OUT_OF_RANGE: reserved_concurrent_executions is {reserved!r}; Lambda takes whole numbers from 0, which stops every "
+            "invocation, up to the account's unreserved concurrency. Choose one, or leave it out."
+        )
+
+
+def _check_environment(environment: Mapping[str, str] | None) -> None:
+    size = sum(len(text.encode()) for pair in (environment or {}).items() for text in pair if not is_unresolved(text))
+    if size > _LARGEST_ENVIRONMENT_BYTES:
+        raise ValueError(
+            f"ENVIRONMENT_TOO_LARGE: the names and values of environment have {size} bytes; Lambda takes {_LARGEST_ENVIRONMENT_BYTES} for all "
+            "of a function's variables. Put large values into a file beside the handler, SSM or S3."
+        )
+
+
+def _is_whole(number: float) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool)
 
 
 def _check_times(timeout: Duration, limits: StreamLimits) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from aws_cdk import Acknowledgment, Duration, Names, Validations
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from .rest_route import RestRoute
 
 _LONGEST_SECONDS: Final = 900
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/stages.html
+_STAGE_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _IDLE_SECONDS: Final = {
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode.html
     apigateway.EndpointType.EDGE: 30,
@@ -104,7 +107,7 @@ class StreamingRestApi(Construct):
                 where nothing is known and it could matter, a warning.
             throttling_rate_limit: Requests a second over all callers, above which 429 is answered. Default: 50.
             throttling_burst_limit: Requests at once. Default: 100.
-            stage_name: First segment of the path. Default: prod.
+            stage_name: First segment of the path: letters, digits, hyphens and underscores. Default: prod.
             cors: What browsers of other origins may do. Default: nothing. API Gateway then answers preflight requests and puts the
                 header on its own errors; the header of the function's answers the handler has to write, unlike behind a
                 Function URL.
@@ -122,13 +125,14 @@ class StreamingRestApi(Construct):
             description: Of the API. Default: the alias's path.
 
         Raises:
-            ValueError: `ROUTE_NONE`, `ROUTE_TWICE`, `INTEGRATION_TIMEOUT_OUT_OF_RANGE`, `INTEGRATION_TIMEOUT_MISMATCH`,
+            ValueError: `STAGE_NAME`, `ROUTE_NONE`, `ROUTE_TWICE`, `INTEGRATION_TIMEOUT_OUT_OF_RANGE`, `INTEGRATION_TIMEOUT_MISMATCH`,
                 `HEARTBEAT_TOO_SLOW`, `THROTTLING_OUT_OF_RANGE`, `SCOPES_WITHOUT_COGNITO`, `CORS_ANY_ORIGIN_WITH_CREDENTIALS`,
                 `WEB_ACL_SCOPE`, `LOG_GROUP_GIVEN_TWICE`, `PRIVATE_DOMAIN`, and those of the domain (see `docs/errors.md`). At
                 synthesis `PRIVATE_WITHOUT_POLICY`; `REST_BUFFERS` where a cache or compression was set on the L1 resources; and
                 `RUNTIME_BUFFERS` where nothing taught a function of Python, Java, Ruby or .NET to stream.
         """
         super().__init__(scope, id)
+        _check_stage_name(stage_name)
         self._routes = checked(routes)
         self._iam = authorizer is None
         self._stage_name = stage_name
@@ -350,6 +354,14 @@ def _acknowledge_role(api: apigateway.RestApi) -> None:
             reason="The role serves every API of the account; API Gateway asks for this managed policy",
         )
     )
+
+
+def _check_stage_name(name: str) -> None:
+    if not is_unresolved(name) and _STAGE_NAME.fullmatch(name) is None:
+        raise ValueError(
+            f"STAGE_NAME: stage_name is {name!r}; API Gateway takes up to 128 letters, digits, hyphens and underscores. Choose such a name, "
+            "as v1_0."
+        )
 
 
 def _integration_timeout(alias: lambda_.IAlias, given: Duration | None) -> Duration:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 _METHODS: Final = ("ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _WITHOUT_BODY: Final = ("DELETE", "GET", "HEAD", "OPTIONS")
+_PART: Final = re.compile(r"[A-Za-z0-9._:-]+|\{[A-Za-z0-9._-]+\+?\}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,8 @@ class RestRoute:
         wrong = None
         if not self.path.startswith("/") or (len(self.path) > 1 and self.path.endswith("/")) or "//" in self.path:
             wrong = f"path is {self.path!r}; it begins with a slash and ends without one, such as /v1/chat/completions"
+        elif (part := _wrong_part(self.path)) is not None:
+            wrong = f"path is {self.path!r}, and of its parts {part}"
         elif self.method not in _METHODS:
             wrong = f"method is {self.method!r}; it is one of {', '.join(_METHODS)}"
         elif self.body is not None and self.method in _WITHOUT_BODY:
@@ -47,6 +51,23 @@ class RestRoute:
             wrong = "required_query and required_headers take names in a list, not a string"
         if wrong is not None:
             raise ValueError(f"ROUTE_FORM: {wrong}. Write RestRoute(path=..., method=...) so.")
+
+
+def _wrong_part(path: str) -> str | None:
+    """What API Gateway would refuse in a path.
+
+    Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html and
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html
+    """
+    parts = path.strip("/").split("/") if path != "/" else []
+    names = [part.strip("{}+") for part in parts if part.startswith("{")]
+    for number, part in enumerate(parts, 1):
+        if _PART.fullmatch(part) is None:
+            return f"{part!r} has characters besides letters, digits and . _ - :, or a variable that is not the whole of it"
+        if part.endswith("+}") and number < len(parts):
+            return f"{part!r} takes the rest of the path and is not the last"
+    twice = next((name for name in names if names.count(name) > 1), None)
+    return None if twice is None else f"two are called {{{twice}}}"
 
 
 def checked(routes: Sequence[RestRoute] | None) -> tuple[RestRoute, ...]:

@@ -98,15 +98,16 @@ class StreamingRuntimeLayer(Construct):
         for name, value in variables.items():
             if name not in own:
                 function.add_environment(name, value)
-        self.made_with(function, variables)
+        note_layer(self, function, variables)
 
-    def made_with(self, function: lambda_.Function, variables: Mapping[str, str]) -> None:
-        """Notes, on a function that has this layer and these variables, what others have to know of that. `attach_to` does it too."""
-        heartbeat = str(variables.get(_HEARTBEAT_VARIABLE, ""))
-        if heartbeat.isdigit():
-            remember_heartbeat(function, int(heartbeat))
-        # Without this a changed layer publishes no new version, and the alias stays on the old one (aws/aws-cdk#19098).
-        function.invalidate_version_based_on(self.fingerprint)
+
+def note_layer(layer: StreamingRuntimeLayer, function: lambda_.Function, variables: Mapping[str, str]) -> None:
+    """Notes, on a function that has this layer and these variables, what others have to know of that. `attach_to` does it too."""
+    heartbeat = str(variables.get(_HEARTBEAT_VARIABLE, ""))
+    if heartbeat.isdigit():
+        remember_heartbeat(function, int(heartbeat))
+    # Without this a changed layer publishes no new version, and the alias stays on the old one (aws/aws-cdk#19098).
+    function.invalidate_version_based_on(layer.fingerprint)
 
 
 def with_layer_variables(own: Mapping[str, str], limits: StreamLimits, where: IConstruct) -> dict[str, str]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["AlarmThresholds", "StreamAlarms"]
 
 _RUNBOOK: Final = "docs/runbook.md"
+_MOST_ACTIONS: Final = 5
 
 
 class StreamAlarms(Construct):
@@ -102,7 +103,7 @@ class StreamAlarms(Construct):
 
         Raises:
             ValueError: `ALARM_URL_ELSEWHERE` when `url` is on another alias, `ALARM_LOGS_SILENT` when `log_group` is given but
-                its function does not write the records that the alarms need.
+                its function does not write the records that the alarms need, `ALARM_ACTIONS_TOO_MANY` for more than five.
         """
         super().__init__(scope, id)
         if url is not None:
@@ -115,7 +116,7 @@ class StreamAlarms(Construct):
         )
         self.log_metrics = self._log_metrics(log_group)
         self.all: list[cloudwatch.Alarm] = []
-        self._actions = tuple(first_given(actions, defaults.alarm_actions, default=()))
+        self._actions = _few(first_given(actions, defaults.alarm_actions, default=()))
         self._runbook = first_given(runbook, defaults.runbook, default=_RUNBOOK)
         self._metrics = StreamMetrics(alias)
         self._watch_answers()
@@ -278,7 +279,7 @@ class StreamAlarms(Construct):
             alarm_description="Callers of the streaming endpoint feel trouble now: at least one of the alarms on answers or on streams "
             f"rings. Runbook: {self._runbook}#paging",
         )
-        _act(paging, actions)
+        _act(paging, _few(actions))
         return paging
 
     def _log_metrics(self, log_group: logs.ILogGroup | None) -> StreamLogMetrics | None:
@@ -297,6 +298,19 @@ class StreamAlarms(Construct):
         if facts.writes_stream_records and facts.log_group_name is not None:
             return StreamLogMetrics.shared(function, facts.log_group_name)
         return None
+
+
+def _few(actions: Sequence[cloudwatch.IAlarmAction]) -> tuple[cloudwatch.IAlarmAction, ...]:
+    """The actions themselves, where an alarm takes so many.
+
+    Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+    """
+    if len(actions) > _MOST_ACTIONS:
+        raise ValueError(
+            f"ALARM_ACTIONS_TOO_MANY: there are {len(actions)} alarm actions; CloudWatch takes {_MOST_ACTIONS} for each state. Let one SNS "
+            "topic tell the others."
+        )
+    return tuple(actions)
 
 
 def _act(alarm: cloudwatch.AlarmBase, actions: Sequence[cloudwatch.IAlarmAction]) -> None:

@@ -192,6 +192,14 @@ def test_each_says_why_and_names_a_runbook_section_that_exists(stack: Stack) -> 
     assert anchors == set(headings), "each alarm has its section, and each section its alarm"
 
 
+@pytest.mark.parametrize("parameter", ["actions", "paging_actions"])
+def test_more_actions_than_cloudwatch_takes_are_refused(parameter: str, make_stack: Callable[..., Stack]) -> None:
+    stack = make_stack()
+    many = [actions.SnsAction(sns.Topic(stack, f"Topic{number}")) for number in range(6)]
+    with pytest.raises(ValueError, match="^ALARM_ACTIONS_TOO_MANY: there are 6 "):
+        StreamAlarms(stack, "Alarms", alias=whole_alias(stack), **{parameter: many})
+
+
 @pytest.mark.parametrize("by", ["parameter", "defaults"])
 def test_each_names_the_runbook_where_an_organisation_publishes_it(by: str, make_stack: Callable[..., Stack]) -> None:
     stack = make_stack()

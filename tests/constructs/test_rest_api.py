@@ -347,6 +347,20 @@ class TestRoutes:
         with pytest.raises(ValueError, match="^ROUTE_FORM: "):
             RestRoute(**parameters)
 
+    @pytest.mark.parametrize("path", ["/{rest+}/x", "/a/{x}/b/{x}", "/a b", "/a{x}", "/{}", "/é"])
+    def test_a_path_that_api_gateway_would_refuse_is_refused(self, path: str) -> None:
+        with pytest.raises(ValueError, match="^ROUTE_FORM: "):
+            RestRoute(path=path)
+
+    @pytest.mark.parametrize("path", ["/", "/v1/chat:stream", "/a.b_c-d/{x}/{rest+}"])
+    def test_a_path_that_api_gateway_takes_is_taken(self, path: str) -> None:
+        assert RestRoute(path=path).path == path
+
+    @pytest.mark.parametrize("name", ["v1.0", "", "a b", "x" * 129])
+    def test_a_stage_name_that_api_gateway_would_refuse_is_refused(self, name: str, make_stack: Callable[..., Stack]) -> None:
+        with pytest.raises(ValueError, match="^STAGE_NAME: "):
+            make(make_stack(), stage_name=name)
+
     @pytest.mark.parametrize(("routes", "code"), [([], "ROUTE_NONE"), ([CHAT, CHAT], "ROUTE_TWICE")])
     def test_no_route_and_the_same_route_twice_are_refused(
         self, routes: list[RestRoute], code: str, make_stack: Callable[..., Stack]
