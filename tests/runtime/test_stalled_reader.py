@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from streaming_runtime import StreamInterrupted, Text, transport
+from streaming_runtime import Internal, StreamInterrupted, Text, transport
 from streaming_runtime.deadline import Deadline
 from streaming_runtime.dialects import Dialect
 from streaming_runtime.invocation import Invocation
@@ -107,3 +107,31 @@ def test_a_reader_who_comes_back_gets_everything(ends: tuple[RuntimeApi, socket.
     reader.join(PATIENCE)
     assert (running.outcome, got.count(b"x" * 65_536)) == ("", 76)
     assert reply.bytes_sent > 5_000_000
+
+
+def test_a_handler_that_yields_without_a_pause_does_not_keep_the_clock_out(ends: tuple[RuntimeApi, socket.socket]) -> None:
+    now = monotonic()
+    request = Request(url_event("POST"), "r-1")
+    aside: Any = Bystander()
+    running = Pipeline(
+        request, Dialect("sse").encoder(request), ends[0].reply(Invocation(200, HEADERS, b"{}")), Settings({}),
+        Deadline(now, 600.0, 1.0, None), aside, aside, True, now, StreamReport(request, now),
+    )  # fmt: skip
+    over = threading.Event()
+    kept_out = 0
+
+    def look() -> None:
+        nonlocal kept_out
+        for _ in range(50):
+            kept_out += running.tick() - monotonic() < LOOK_SECONDS / 2
+        over.set()
+
+    def events() -> Iterator[Internal]:
+        while not over.is_set():
+            yield Internal(1)
+
+    clock = threading.Thread(target=look)
+    clock.start()
+    running.push_all(events())
+    clock.join(PATIENCE)
+    assert kept_out < 25, "a tick that came to nothing comes again within milliseconds"

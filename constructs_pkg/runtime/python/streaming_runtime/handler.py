@@ -39,6 +39,7 @@ _STORE_MARK = "__streaming_store__"
 _CHECKS_MARK = "__streaming_checks__"
 _REDACT_MARK = "__streaming_redact__"
 INIT_MARK = "__streaming_init__"  # what a handler wants done before its first invocation
+_Generator = type(_ for _ in ())
 _ASYNC_CODE = 0x280  # CO_COROUTINE and CO_ASYNC_GENERATOR
 
 
@@ -164,6 +165,9 @@ class Handler:
         if self._checks is not None:
             self._checks.check(request)
         result = self._function(request if decorated else request.event, context)
+        if type(result) is _Generator:  # as most handlers are
+            stream(result, pipeline.push_all)
+            return
         if hasattr(result, "__await__") or hasattr(result, "__aiter__"):
             from . import async_handler  # and with it asyncio: 40 ms that only an async handler pays
 

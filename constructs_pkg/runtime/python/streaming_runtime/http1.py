@@ -200,9 +200,13 @@ def _parse_head(head: bytes | bytearray) -> tuple[int, dict[str, str], bool, int
     start = lines.pop(0)
     status, persistent = _starts.get(start) or _start_of(start)
     headers: dict[str, str] = {}
+    known = _keys
     for line in lines:
         name, colon, value = line.partition(":")
-        headers[(_keys.get(name) if colon else None) or _key_of(name, colon, line)] = value.strip()
+        key = known.get(name)
+        if key is None or not colon:
+            key = _key_of(name, colon, line)
+        headers[key] = value.strip()
     if len(headers) != len(lines):
         _require_one_length(lines)
     connection = headers.get("connection")

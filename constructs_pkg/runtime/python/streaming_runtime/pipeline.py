@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 LAST_WORDS_SECONDS = 0.05
 PEER_LOOK_SECONDS = 0.1  # how often a silent stream looks whether the Runtime API is still there
 CANCEL_PATIENCE_SECONDS = 0.5  # how long a cancelled stream may wait for its reader before it is broken off
+_LOCK_SECONDS = 0.002
 _BUSY_SECONDS = 0.001
 _LONGEST_BUSY_SECONDS = 0.02
 _NEVER = float("inf")
@@ -67,6 +68,17 @@ class Pipeline:
     Attributes:
         outcome: How it ended: "completed", "errored", "deadline", "cancelled" or "interrupted" (by the Runtime API); empty until then.
     """
+
+    # How every stream begins; said once for all of them, as it is said before every first byte.
+    outcome = ""
+    _gzip: Gzip | None = None
+    _response: HttpResponse | None = None
+    _leaving: Leaving | None = None
+    _error: tuple[str, str] | None = None
+    _terminal = False  # the dialect's last word is said
+    _busy_pause = _BUSY_SECONDS
+    _aborted = ""  # the outcome for which the reply was broken off from here
+    _cancelled_at = _NEVER
 
     def __init__(
         self,
@@ -89,7 +101,6 @@ class Pipeline:
         self._max_chunk = settings.max_chunk_bytes
         self._tail = 2 * settings.flush_interval
         self._compression = settings.compression
-        self._gzip: Gzip | None = None
         self._redaction = redaction
         self._deadline = deadline
         self._clock = clock
@@ -98,16 +109,8 @@ class Pipeline:
         self._pacer = Pacer(settings.max_chunk_bytes, settings.flush_interval)
         self._heartbeat = Heartbeat(encoder.heartbeat, settings.heartbeat, now)
         self._lock = allocate_lock()
-        self._response: HttpResponse | None = None
-        self._leaving: Leaving | None = None
-        self._error: tuple[str, str] | None = None
-        self._terminal = False  # the dialect's last word is said
-        self._busy_pause = _BUSY_SECONDS
-        self._aborted = ""  # the outcome for which the reply was broken off from here
-        self._cancelled_at = _NEVER
         self._report = report
         self._on_first_byte = on_first_byte
-        self.outcome = ""
         self._stages = _STAGES
 
     # ---- the handler's thread
@@ -236,7 +239,8 @@ class Pipeline:
 
     def tick(self) -> float:
         """Does what is due, and returns when to come again."""
-        if not self._lock.acquire(False):
+        # Not at once: a handler that yields without a pause has the lock nearly always, and gives it away for moments alone.
+        if not self._lock.acquire(True, _LOCK_SECONDS):
             return self._while_busy(monotonic())
         try:
             now = monotonic()

@@ -10,6 +10,8 @@ from streaming_runtime.json_text import quoted, quoted_ascii
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from codecs import IncrementalDecoder
+
     from streaming_runtime.request import Request
 
 HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}  # nobody on the way may store it or hold it back
@@ -32,10 +34,10 @@ class Encoder:
     content_type = ""
     heartbeat = b""
     stream_id = ""
+    _utf8: IncrementalDecoder | None = None  # made for the first bytes: text needs none
 
     def __init__(self, request: Request) -> None:
         self.headers: dict[str, str] = {}
-        self._utf8 = _utf8_decoder("replace")
 
     def go_on(self) -> None:
         """The beginning of the stream was encoded elsewhere, and its reader has it."""
@@ -50,6 +52,8 @@ class Encoder:
 
     def raw(self, data: bytes) -> bytes:
         """Bytes are text in UTF-8, cut anywhere: a character's first half waits for its second."""
+        if self._utf8 is None:
+            self._utf8 = _utf8_decoder("replace")
         text = self._utf8.decode(data)
         return self.text(text) if text else b""
 
@@ -69,8 +73,12 @@ class Encoder:
 
     def flush(self) -> bytes:
         """What `raw` still holds when the stream ends: half a character becomes U+FFFD, as in every UTF-8 decoder."""
-        text = self._utf8.decode(b"", True)
+        text = self._half_a_character()
         return self.text(text) if text else b""
+
+    def _half_a_character(self) -> str:
+        """What is left of text that came as bytes; U+FFFD for it."""
+        return "" if self._utf8 is None else self._utf8.decode(b"", True)
 
     def error_body(self, status: int, code: str, message: str, param: str | None) -> bytes:
         """The JSON body of an error answer, when nothing has been sent yet."""

@@ -75,7 +75,7 @@ class Encoder(base.Encoder):
 
     def flush(self) -> bytes:
         """Writes what was held, now that nothing more comes."""
-        self._stream.add(self._utf8.decode(b"", True))
+        self._stream.add(self._half_a_character())
         return self._released(ended=True) + self._inner.flush()
 
     def error_body(self, status: int, code: str, message: str, param: str | None) -> bytes:
