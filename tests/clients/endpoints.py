@@ -89,7 +89,9 @@ def public(app: App, name: str, code: str, **environment: str) -> None:
 
 def asgi(app: App, name: str, code: str, attribute: str = "app", **properties: object) -> None:
     """A function as `StreamingCode.asgi` makes it, of the packages that the tests themselves have."""
-    variables = {"STREAM_ASGI_APP": f"main:{attribute}", "PYTHONPATH": sysconfig.get_path("purelib")}
+    variables = {"STREAM_ASGI_APP": f"main:{attribute}"}
+    # In the code and not in PYTHONPATH: a repository that lies under /tmp is not under a function's own /tmp.
+    code = f"import sys\n\nsys.path.insert(0, {sysconfig.get_path('purelib')!r})\n{code}"
     runtime = f"python3.{sys.version_info.minor}"
     handler = "streaming_runtime.asgi.handler"
     app.function(
@@ -106,7 +108,7 @@ def endpoints(folder: Path, more: Callable[[App], None] = lambda app: None) -> I
         code = _HANDLER.replace("DIALECT", repr(dialect))
         app.function(dialect.replace("-", ""), code, environment={"STREAM_HEARTBEAT_SECONDS": "1"})
     app.function("ended", _ended())
-    with Emulator(app.write(), model=None) as emulator:
+    with Emulator(app.write(), model=None, mounts=False) as emulator:  # an ASGI app's packages may lie under /tmp
         yield emulator
 
 
