@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -109,29 +109,27 @@ def test_a_reader_who_comes_back_gets_everything(ends: tuple[RuntimeApi, socket.
     assert reply.bytes_sent > 5_000_000
 
 
-def test_a_handler_that_yields_without_a_pause_does_not_keep_the_clock_out(ends: tuple[RuntimeApi, socket.socket]) -> None:
-    now = monotonic()
-    request = Request(url_event("POST"), "r-1")
-    aside: Any = Bystander()
-    running = Pipeline(
-        request, Dialect("sse").encoder(request), ends[0].reply(Invocation(200, HEADERS, b"{}")), Settings({}),
-        Deadline(now, 600.0, 1.0, None), aside, aside, True, now, StreamReport(request, now),
-    )  # fmt: skip
-    over = threading.Event()
-    kept_out = 0
+def test_a_handler_that_yields_without_a_pause_does_not_keep_its_deadline_out(ends: tuple[RuntimeApi, socket.socket]) -> None:
+    for _ in range(10):
+        now = monotonic()
+        request = Request(url_event("POST"), "r-1")
+        aside: Any = Bystander()
+        reply = ends[0].reply(Invocation(200, HEADERS, b"{}"))
+        deadline = Deadline(now, 60.0, 59.0, None)
+        deadline.cut_off_at = now + 0.02
+        running = Pipeline(
+            request, Dialect("sse").encoder(request), reply, Settings({}), deadline, aside, aside, True, now, StreamReport(request, now)
+        )  # fmt: skip
+        ticks: list[float] = []
 
-    def look() -> None:
-        nonlocal kept_out
-        for _ in range(50):
-            kept_out += running.tick() - monotonic() < LOOK_SECONDS / 2
-        over.set()
+        def look(running: Pipeline = running, ticks: list[float] = ticks) -> None:
+            sleep(0.03)
+            while not running.outcome and len(ticks) < 20:
+                ticks.append(running.tick())
 
-    def events() -> Iterator[Internal]:
-        while not over.is_set():
-            yield Internal(1)
-
-    clock = threading.Thread(target=look)
-    clock.start()
-    running.push_all(events())
-    clock.join(PATIENCE)
-    assert kept_out < 25, "a tick that came to nothing comes again within milliseconds"
+        clock = threading.Thread(target=look)
+        clock.start()
+        with pytest.raises(StreamInterrupted):
+            running.push_all(iter(lambda: Internal(1), None))
+        clock.join(PATIENCE)
+        assert running.outcome == "deadline", ticks

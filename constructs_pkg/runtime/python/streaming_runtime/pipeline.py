@@ -239,8 +239,7 @@ class Pipeline:
 
     def tick(self) -> float:
         """Does what is due, and returns when to come again."""
-        # Not at once: a handler that yields without a pause has the lock nearly always, and gives it away for moments alone.
-        if not self._lock.acquire(True, _LOCK_SECONDS):
+        if not self._lock.acquire(False) and not self._has_waited_for_the_lock():
             return self._while_busy(monotonic())
         try:
             now = monotonic()
@@ -256,6 +255,12 @@ class Pipeline:
             return due
         finally:
             self._lock.release()
+
+    def _has_waited_for_the_lock(self) -> bool:
+        """Gets the lock where the stream has to end now: a handler that yields without a pause has it nearly always, and gives it away
+        for moments alone. At any other time it is better left to itself, as waiting for it slows it down."""
+        due = min(self._deadline.cut_off_at, self._cancelled_at)
+        return monotonic() >= due and self._lock.acquire(True, _LOCK_SECONDS)
 
     def _while_streaming(self, now: float) -> float:
         if now >= self._deadline.cut_off_at:
