@@ -258,7 +258,8 @@ class Pipeline:
 
     def _has_waited_for_the_lock(self) -> bool:
         """Gets the lock where the stream has to end now: a handler that yields without a pause has it nearly always, and gives it away
-        for moments alone. At any other time it is better left to itself, as waiting for it slows it down."""
+        for moments alone. At any other time it is better left to itself, as waiting for it slows it down.
+        """
         due = min(self._deadline.cut_off_at, self._cancelled_at)
         return monotonic() >= due and self._lock.acquire(True, _LOCK_SECONDS)
 
