@@ -79,7 +79,7 @@ class Session:
         self._connections: dict[int, socket.socket] = {}
         self._waiting: socket.socket | None = None
         self._count = 0
-        self._answers: dict[str, bytes] = {}
+        self._answers: dict[tuple[object, ...], bytes] = {}
         variables = {**_lambda_variables(self._listener.getsockname()[1], folder, handler), **environment}
         self.spawned_at = time.perf_counter()
         self.process = subprocess.Popen(
@@ -229,9 +229,10 @@ class Session:
     def _invocation(self, path: str, headers: Mapping[str, str]) -> bytes:
         """The answer to GET /next, as Lambda gives it."""
         self._count += 1
-        body = self._answers.get(path)
-        if body is None or headers:
-            body = self._answers[path] = json.dumps(url_event(path, headers)).encode()
+        key = (path, *headers.items())
+        body = self._answers.get(key)
+        if body is None:
+            body = self._answers[key] = json.dumps(url_event(path, headers)).encode()
         head = (
             "HTTP/1.1 200 OK\r\n"
             "Content-Type: application/json\r\n"
