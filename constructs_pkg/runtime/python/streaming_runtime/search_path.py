@@ -24,4 +24,4 @@ def arrange() -> None:
         version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
         front += [python, os.path.join(python, "lib", version, "site-packages")]
         front.append(os.environ.get("LAMBDA_RUNTIME_DIR") or "/var/runtime")
-    sys.path[:] = front + [entry for entry in sys.path if entry not in front]
+    sys.path[:] = front + [entry for entry in sys.path if entry and entry not in front]  # "" is wherever the process is
