@@ -213,7 +213,7 @@ class Environment:
             extra=plan.launch.variables,
         )
         self.process = await supervisor.spawn(
-            [places.real(argument) for argument in plan.launch.argv],
+            [places.program(argument) for argument in plan.launch.argv],
             env=variables,
             cwd=plan.task,
             on_line=self._telemetry.line,

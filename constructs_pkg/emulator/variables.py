@@ -35,7 +35,14 @@ class Places:
 
     def real(self, path: str) -> str:
         """A path of Lambda's in terms of this machine."""
-        for name, place in zip(_PLACES, (self.opt, self.task, self.runtime, self.tmp), strict=True):
+        return self._mapped(path, _PLACES)
+
+    def program(self, path: str) -> str:
+        """The same for what starts a runtime. Its interpreter is this machine's own, and may lie under this machine's own /tmp."""
+        return self._mapped(path, _PLACES[:-1])
+
+    def _mapped(self, path: str, names: tuple[str, ...]) -> str:
+        for name, place in zip(names, (self.opt, self.task, self.runtime, self.tmp), strict=False):
             if path == name or path.startswith(name + "/"):
                 return str(place) + path[len(name) :]
         return path
