@@ -7,6 +7,7 @@ import struct
 import sys
 import sysconfig
 import time
+from pathlib import Path
 
 import pytest
 
