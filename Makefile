@@ -71,7 +71,7 @@ requirements: $(VENV)/.ready-dev ## Compile requirements*.txt anew from pyprojec
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --group pyproject.toml:e2e -o requirements-e2e.txt
 
 clean: ## Remove what the commands above made
-	rm -rf $(VENV) node_modules cdk.out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) benchmarks/.peers node_modules cdk.out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/.ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Run: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
