@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_cdk import Acknowledgment, CfnOutput, Duration, Environment, Stack, Token, Validations
+from aws_cdk import CfnOutput, Duration, Environment, Stack, Token
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -22,6 +22,7 @@ from constructs_pkg import (
     StreamStore,
 )
 from stacks.chat.guardrail import ChatGuardrail
+from stacks.findings import acknowledge, acknowledge_newest_runtime
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,6 @@ DEFAULT_MODEL_IDS: Final = ("amazon.nova-lite-v1:0", "amazon.nova-micro-v1:0")
 NO_GUARDRAIL: Final = "none"
 # CloudFront writes its own signature into Authorization.
 TOKEN_HEADER: Final = "x-authorization"  # noqa: S105
-_NEWEST_RUNTIME: Final = "python3.13 is the newest runtime that the runtime layer's tests run on"
 
 # Tracking makes room within minutes, so a few people who come at once start cold now and then; what rings is a crowd that does.
 _ALARMS: Final = AlarmThresholds(provisioned_spillover=20)
@@ -166,19 +166,14 @@ class ChatStack(Stack):
 
     def _acknowledge_findings(self) -> None:
         """What cdk-nag's packs find here and is meant so."""
-        self._acknowledge(self.chat, "AwsSolutions-L1", _NEWEST_RUNTIME)
-        self._acknowledge(self.chat, "Serverless-LambdaLatestVersion", _NEWEST_RUNTIME)
+        acknowledge_newest_runtime(self.chat)
         people = self.identity.user_pool
-        self._acknowledge(people, "AwsSolutions-COG2", "A second factor is offered to everyone, and yours to require")
-        self._acknowledge(people, "AwsSolutions-COG8", "The Plus plan is billed by the user, and yours to choose")
+        acknowledge(people, "AwsSolutions-COG2", "A second factor is offered to everyone, and yours to require")
+        acknowledge(people, "AwsSolutions-COG8", "The Plus plan is billed by the user, and yours to choose")
         if self.front is not None:
             front = self.front.distribution
-            self._acknowledge(front, "AwsSolutions-CFR1", "People may come from every country; they have to sign in")
-            self._acknowledge(front, "AwsSolutions-CFR4", "Without a domain of one's own CloudFront takes its own certificate")
-
-    def _acknowledge(self, construct: Any, finding: str, reason: str) -> None:
-        pack = finding.partition("-")[0]
-        Validations.of(construct).acknowledge(Acknowledgment(id=f"{pack}::{finding}", reason=reason))
+            acknowledge(front, "AwsSolutions-CFR1", "People may come from every country; they have to sign in")
+            acknowledge(front, "AwsSolutions-CFR4", "Without a domain of one's own CloudFront takes its own certificate")
 
 
 def _listed(value: Any) -> list[str]:

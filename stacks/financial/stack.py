@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Acknowledgment, CfnOutput, Duration, Environment, RemovalPolicy, Stack, TimeZone, Validations
+from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack, TimeZone
 from aws_cdk import aws_applicationautoscaling as appscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
@@ -17,13 +17,13 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 
 from constructs_pkg import AlarmThresholds, ProvisionedConcurrency, StreamingCode, StreamingFunction, StreamLimits, WarmHours
+from stacks.findings import acknowledge, acknowledge_newest_runtime
 
 if TYPE_CHECKING:
     from constructs import Construct
 
 _HANDLER: Final = Path(__file__).parent / "handler"
 _KEPT: Final = Duration.days(1)
-_NEWEST_RUNTIME: Final = "python3.13 is the newest runtime that the runtime layer's tests run on"
 
 
 # A viewer holds its environment for minutes, so more viewers than warm environments are a good day and no alarm. The cost rings where
@@ -118,8 +118,7 @@ class FinancialStack(Stack):
         self.viewers.grant_invoke_url(self.caller)
         CfnOutput(self, "LiveUrl", value=self.viewers.url.url, description="GET live?symbols=ACME,BOLT")
         CfnOutput(self, "CallerRoleArn", value=self.caller.role_arn, description="Assume this role to call the endpoint")
-        self._acknowledge(self.viewers.function, "AwsSolutions-L1", _NEWEST_RUNTIME)
-        self._acknowledge(self.viewers.function, "Serverless-LambdaLatestVersion", _NEWEST_RUNTIME)
+        acknowledge_newest_runtime(self.viewers.function)
 
     def _stream(self, shards: int) -> kinesis.Stream:
         stream = kinesis.Stream(
@@ -142,20 +141,20 @@ class FinancialStack(Stack):
             time_to_live_attribute="ttl",
             removal_policy=RemovalPolicy.DESTROY,
         )
-        self._acknowledge(board, "AwsSolutions-DDB3", "Holds the present and a day's events, which the stream gives again")
+        acknowledge(board, "AwsSolutions-DDB3", "Holds the present and a day's events, which the stream gives again")
         return board
 
     def _reader(self, trades: kinesis.Stream, board: dynamodb.TableV2, environment: dict[str, str]) -> None:
         """The function that reads the stream, and what it takes to trust it: failures set aside, and alarms when it lags or fails."""
         unread = sqs.Queue(self, "Unread", enforce_ssl=True, retention_period=Duration.days(14))
-        self._acknowledge(unread, "AwsSolutions-SQS3", "Is a dead letter queue itself: batches that the reader could not store")
-        self._acknowledge(unread, "Serverless-SQSRedrivePolicy", "Is a dead letter queue itself")
+        acknowledge(unread, "AwsSolutions-SQS3", "Is a dead letter queue itself: batches that the reader could not store")
+        acknowledge(unread, "Serverless-SQSRedrivePolicy", "Is a dead letter queue itself")
         role = iam.Role(self, "ReaderRole", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group = logs.LogGroup(
             self, "ReaderLogs", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY
         )
         log_group.grant_write(role)
-        self._acknowledge(role, "AwsSolutions-IAM5[Resource::*]", "X-Ray's actions take no resource")
+        acknowledge(role, "AwsSolutions-IAM5[Resource::*]", "X-Ray's actions take no resource")
         reader = lambda_.Function(
             self,
             "Reader",
@@ -184,9 +183,8 @@ class FinancialStack(Stack):
                 on_failure=event_sources.SqsDlq(unread),
             )
         )
-        self._acknowledge(reader, "AwsSolutions-L1", _NEWEST_RUNTIME)
-        self._acknowledge(reader, "Serverless-LambdaLatestVersion", _NEWEST_RUNTIME)
-        self._acknowledge(reader, "Serverless-LambdaDLQ", "An event source mapping calls it and sets failures aside in the queue")
+        acknowledge_newest_runtime(reader)
+        acknowledge(reader, "Serverless-LambdaDLQ", "An event source mapping calls it and sets failures aside in the queue")
         self._alarm("ReaderLags", reader.metric("IteratorAge", statistic="Maximum", period=Duration.minutes(1)), 10_000)
         self._alarm("ReaderFails", reader.metric_errors(period=Duration.minutes(1)), 1)
 
@@ -201,10 +199,6 @@ class FinancialStack(Stack):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
             alarm_description="The one reader of the trades is behind by 10 s or fails: all viewers see an old market",
         )
-
-    def _acknowledge(self, construct: Any, finding: str, reason: str) -> None:
-        pack = finding.partition("-")[0]
-        Validations.of(construct).acknowledge(Acknowledgment(id=f"{pack}::{finding}", reason=reason))
 
 
 def _market_hours(viewers: int) -> ProvisionedConcurrency:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Acknowledgment, ArnFormat, CfnOutput, Duration, Environment, Stack, Token, Validations
+from aws_cdk import ArnFormat, CfnOutput, Duration, Environment, Stack, Token
 from aws_cdk import aws_iam as iam
 
 from constructs_pkg import StreamingCode, StreamingFunction
+from stacks.findings import acknowledge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,11 +144,9 @@ class ObservabilityStack(Stack):
         )
         arns = [found.log_group_arn or self._log_group_arn(found.log_group_name) for found in functions]
         role.add_to_principal_policy(iam.PolicyStatement(actions=["logs:FilterLogEvents"], resources=arns))
-        self._acknowledge(
-            role, "AwsSolutions-IAM5[Resource::*]", "GetMetricData takes no resource, and DescribeAlarms all or none"
-        )
+        acknowledge(role, "AwsSolutions-IAM5[Resource::*]", "GetMetricData takes no resource, and DescribeAlarms all or none")
         for name in (found.log_group_name for found in functions if found.log_group_arn is None):
-            self._acknowledge(
+            acknowledge(
                 role,
                 f"AwsSolutions-IAM5[Resource::{self._as_nag_writes(name)}]",
                 "The log streams of a log group that is watched",
@@ -163,10 +162,6 @@ class ObservabilityStack(Stack):
         known = {"Partition": self.partition, "Region": self.region, "AccountId": self.account}
         said = {name: f"<AWS::{name}>" if Token.is_unresolved(value) else value for name, value in known.items()}
         return f"arn:{said['Partition']}:logs:{said['Region']}:{said['AccountId']}:log-group:{log_group}:*"
-
-    def _acknowledge(self, construct: Any, finding: str, reason: str) -> None:
-        pack = finding.partition("-")[0]
-        Validations.of(construct).acknowledge(Acknowledgment(id=f"{pack}::{finding}", reason=reason))
 
 
 def _seconds(given: Duration | None, otherwise: str | float) -> str:

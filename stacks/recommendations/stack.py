@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-from aws_cdk import Acknowledgment, CfnOutput, Duration, Environment, RemovalPolicy, Stack, Validations
+from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 
 from constructs_pkg import StreamingCode, StreamingFunction
+from stacks.findings import acknowledge_newest_runtime
 
 if TYPE_CHECKING:
     from constructs import Construct
-
-_NEWEST_RUNTIME: Final = "python3.13 is the newest runtime that the runtime layer's tests run on"
 
 
 class RecommendationsStack(Stack):
@@ -82,9 +81,4 @@ class RecommendationsStack(Stack):
             description="GET readers/{reader}/recommendations, PUT readers/{reader}/stars/{book}, GET books",
         )
         CfnOutput(self, "CallerRoleArn", value=self.caller.role_arn, description="Assume this role to call the endpoint")
-        self._acknowledge(self.recommendations.function, "AwsSolutions-L1", _NEWEST_RUNTIME)
-        self._acknowledge(self.recommendations.function, "Serverless-LambdaLatestVersion", _NEWEST_RUNTIME)
-
-    def _acknowledge(self, construct: Any, finding: str, reason: str) -> None:
-        pack = finding.partition("-")[0]
-        Validations.of(construct).acknowledge(Acknowledgment(id=f"{pack}::{finding}", reason=reason))
+        acknowledge_newest_runtime(self.recommendations.function)

@@ -6,13 +6,14 @@ import contextlib
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from aws_cdk import Acknowledgment, CfnOutput, Duration, Environment, RemovalPolicy, Stack, Validations
+from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from constructs_pkg import StreamingCode, StreamingFunction
+from stacks.findings import acknowledge, acknowledge_newest_runtime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,6 @@ _PACKAGES: Final = ("zip", "image")
 _MEMORY: Final = {_TRANSCRIBE: 512, _POCKETSPHINX: 1769}  # one waits for a service; the other needs a core
 _STREAMS_OF_TRANSCRIBE: Final = 25
 _SPARE: Final = Duration.minutes(1)
-_NEWEST_RUNTIME: Final = "python3.13 is the newest runtime that the runtime layer's tests run on"
 
 
 class SpeechStack(Stack):
@@ -130,20 +130,15 @@ class SpeechStack(Stack):
 
     def _acknowledge_findings(self) -> None:
         """What cdk-nag's packs find here and is meant so."""
-        self._acknowledge(self.transcripts.function, "AwsSolutions-L1", _NEWEST_RUNTIME)
-        self._acknowledge(self.transcripts.function, "Serverless-LambdaLatestVersion", _NEWEST_RUNTIME)
+        acknowledge_newest_runtime(self.transcripts.function)
         bucket = self.get_logical_id(cast("s3.CfnBucket", self.recordings.node.default_child))
-        self._acknowledge(
+        acknowledge(
             self.transcripts.role,
             f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/{_FOLDER}*]",
             "A caller names any recording of the folder; that is all the bucket is for",
         )
-        self._acknowledge(self.transcripts.role, "AwsSolutions-IAM5[Resource::*]", "Transcribe's streaming takes no resource")
-        self._acknowledge(self.recordings, "AwsSolutions-S1", "One role reads it, and the function's log has each request")
-
-    def _acknowledge(self, construct: Any, finding: str, reason: str) -> None:
-        pack = finding.partition("-")[0]
-        Validations.of(construct).acknowledge(Acknowledgment(id=f"{pack}::{finding}", reason=reason))
+        acknowledge(self.transcripts.role, "AwsSolutions-IAM5[Resource::*]", "Transcribe's streaming takes no resource")
+        acknowledge(self.recordings, "AwsSolutions-S1", "One role reads it, and the function's log has each request")
 
 
 @contextlib.contextmanager

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from aws_cdk import Acknowledgment, CfnOutput, Duration, Environment, RemovalPolicy, Stack, Validations
+from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from constructs_pkg import BedrockModelAccess, RestRoute, StreamingCode, StreamingFunction, StreamingRestApi, TrafficShift
+from stacks.findings import acknowledge, acknowledge_newest_runtime
 
 if TYPE_CHECKING:
     from constructs import Construct
 
 DEFAULT_MODEL_ID: Final = "amazon.nova-lite-v1:0"
 _FOLDER: Final = "documents/"
-_NEWEST_RUNTIME: Final = "python3.13 is the newest runtime that the runtime layer's tests run on"
 
 
 class SummarizationStack(Stack):
@@ -116,21 +116,16 @@ class SummarizationStack(Stack):
 
     def _acknowledge_findings(self) -> None:
         """What cdk-nag's packs find here and is meant so."""
-        self._acknowledge(self.summaries.function, "AwsSolutions-L1", _NEWEST_RUNTIME)
-        self._acknowledge(self.summaries.function, "Serverless-LambdaLatestVersion", _NEWEST_RUNTIME)
+        acknowledge_newest_runtime(self.summaries.function)
         bucket = self.get_logical_id(cast("s3.CfnBucket", self.documents.node.default_child))
-        self._acknowledge(
+        acknowledge(
             self.summaries.role,
             f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/{_FOLDER}*]",
             "A caller names any document of the folder; that is all the bucket is for",
         )
-        self._acknowledge(
+        acknowledge(
             self.documents, "AwsSolutions-S1", "One role reads it, and each request for a summary stands in the API's access log"
         )
-
-    def _acknowledge(self, construct: Any, finding: str, reason: str) -> None:
-        pack = finding.partition("-")[0]
-        Validations.of(construct).acknowledge(Acknowledgment(id=f"{pack}::{finding}", reason=reason))
 
 
 def _body() -> apigateway.JsonSchema:
