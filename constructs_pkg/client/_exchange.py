@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json as _json
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 from ._compression import content_decoder
@@ -32,6 +32,8 @@ class Answer(Protocol):
     @property
     def headers(self) -> Mapping[str, str]: ...
 
+
+T = TypeVar("T")
 
 NOTHING_MORE = 204
 CANCEL_PATIENCE_SECONDS = 5.0
@@ -234,6 +236,21 @@ class ClientCore:
             stream_id=answer.headers.get("x-stream-id"),
             counted=_counted(call.headers.get("last-event-id"), answer.headers.get("x-stream-id")),
         )
+
+
+def drive(steps: Generator[Step, Any, T], do: Callable[[Step], object]) -> T:
+    """Has `do` do what an exchange asks for, step by step, until it returns; what `do` raises of our own is the exchange's to judge."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                result = do(step)
+            except StreamingClientError as error:
+                step = steps.throw(error)
+            else:
+                step = steps.send(result)
+    except StopIteration as done:
+        return cast("T", done.value)
 
 
 def _counted(place: str | None, stream_id: str | None) -> int:

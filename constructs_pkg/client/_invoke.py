@@ -21,7 +21,7 @@ from ._exceptions import (
     StreamTimeout,
     Throttled,
 )
-from ._exchange import Call, ClientCore, ReadRefusal, Send, Step, Timeouts, Wait
+from ._exchange import Call, ClientCore, ReadRefusal, Send, Step, Timeouts, Wait, drive
 from ._invocation_event import HeadReader, event_of
 from ._retry import RetryPolicy
 from ._stream import Origin, Stream
@@ -204,17 +204,7 @@ class _Transport:
         self._payload = payload
 
     def run(self, steps: Generator[Step, Any, Any]) -> Any:
-        try:
-            step = next(steps)
-            while True:
-                try:
-                    result = self._do(step)
-                except StreamingClientError as error:
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(result)
-        except StopIteration as done:
-            return done.value
+        return drive(steps, self._do)
 
     def _do(self, step: Step) -> _Answer | bytes | None:
         match step:

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ._exceptions import ConfigurationError, ConnectionFailed, MissingDependency, StreamingClientError, StreamTimeout
-from ._exchange import Call, ReadRefusal, Send, Step, Timeouts, Wait
+from ._exchange import Call, ReadRefusal, Send, Step, Timeouts, Wait, drive
 from ._url import is_loopback
 
 if TYPE_CHECKING:
@@ -46,17 +46,7 @@ class SyncTransport:
 
     def run(self, steps: Generator[Step, Any, T]) -> T:
         """Does what an exchange asks for until it has its answer."""
-        try:
-            step = next(steps)
-            while True:
-                try:
-                    result = self._do(step)
-                except StreamingClientError as error:
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(result)
-        except StopIteration as done:
-            return cast("T", done.value)
+        return drive(steps, self._do)
 
     def _do(self, step: Step) -> httpx.Response | bytes | None:
         match step:
