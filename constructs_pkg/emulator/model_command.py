@@ -67,7 +67,7 @@ def _install(arguments: list[str]) -> bool:
 def _installer() -> list[str]:
     """The environment's own pip, else uv: an environment made by uv has no pip."""
     if importlib.util.find_spec("pip") is not None:
-        return [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
+        return [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     beside = Path(sys.executable).with_name("uv")
     uv = str(beside) if beside.exists() else shutil.which("uv")
-    return [uv or "uv", "pip", "install", "--python", sys.executable]
+    return [uv or "uv", "pip", "install", "--quiet", "--python", sys.executable]

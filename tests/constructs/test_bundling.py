@@ -131,7 +131,7 @@ def test_what_would_have_to_be_built_here_is_refused(line: str, entry: Path) -> 
         "six",
         "six==1.17.0 ; python_version >= '3.8'",
         "six[extra]>=1 --hash=sha256:aa/bb",
-        "--extra-index-url https://example.com/simple/",
+        "--extra-index-url https://example.com/packages/",
         "six @ https://example.com/six-1.17.0-py2.py3-none-any.whl",
     ],
 )
