@@ -7,16 +7,15 @@ import asyncio
 import json
 import signal
 import sys
-import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from constructs_pkg.assembly import AssemblyError
 from constructs_pkg.emulator import limits
-from constructs_pkg.emulator.app_command import AppFailed, read_cdk_json, synthesize
+from constructs_pkg.emulator.app_command import AppFailed, SynthesizedApp, read_cdk_json
 from constructs_pkg.emulator.concurrency import ACCOUNT_CONCURRENCY
-from constructs_pkg.emulator.console import describe, log_line
+from constructs_pkg.emulator.console import describe
 from constructs_pkg.emulator.emulator import Emulator, MountsUnavailable, NothingToRun
 from constructs_pkg.emulator.endpoints import parse_endpoint
 from constructs_pkg.emulator.http_server import PortInUse
@@ -24,7 +23,7 @@ from constructs_pkg.emulator.live import Screen, keep_showing
 from constructs_pkg.emulator.models import ModelUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 DONE, FAILED, USAGE = 0, 1, 2
 
@@ -98,7 +97,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--watch",
         action="store_true",
-        help="read the assembly again when it changes; streams in flight go on (not with --app: write to a folder, and watch that)",
+        help="read the assembly again when it changes, or, with an app, synthesize it again when its sources do; streams in flight go on",
     )
     parser.add_argument(
         "--bandwidth",
@@ -121,13 +120,7 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         try:
             with _ending_by_signal():
-                assembly, made = _find_assembly(args, stack)
-            if made and args.watch:
-                return _say(
-                    "NOTHING_TO_WATCH: an app that is synthesized for this run alone does not change; synthesize to cdk.out, "
-                    "and watch that: --assembly cdk.out --watch",
-                    USAGE,
-                )
+                assembly, app = _find_assembly(args, stack, screen.log)
             emulator = Emulator(
                 assembly,
                 model=args.model,
@@ -137,11 +130,10 @@ def run(args: argparse.Namespace) -> int:
                 mounts={"auto": None, "on": True, "off": False}[args.mounts],
                 freeze=not args.no_freeze,
                 bandwidth=limits.AWS if args.bandwidth == "aws" else None,
-                watch=args.watch,
+                watch=args.watch and app is None,
                 account_concurrency=args.account_concurrency,
                 faults=args.fault,
                 alarm_period=args.alarm_period,
-                disposable=[assembly] if made else [],
                 log=screen.log,
             )
         except KeyboardInterrupt:
@@ -151,7 +143,7 @@ def run(args: argparse.Namespace) -> int:
         except AppFailed as error:
             return _say(str(error), FAILED)
         try:
-            return asyncio.run(_serve(emulator, screen, as_json=args.json))
+            return asyncio.run(_serve(emulator, screen, app if args.watch else None, as_json=args.json))
         except (NothingToRun, ModelUnavailable, MountsUnavailable, AssemblyError) as error:
             return _say(str(error), FAILED)
         except PortInUse as error:
@@ -160,7 +152,7 @@ def run(args: argparse.Namespace) -> int:
             return _say("START_TOO_SLOW: the functions did not get ready in time; see the lines above", FAILED)
 
 
-async def _serve(emulator: Emulator, screen: Screen, *, as_json: bool) -> int:
+async def _serve(emulator: Emulator, screen: Screen, app: SynthesizedApp | None, *, as_json: bool) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -179,16 +171,21 @@ async def _serve(emulator: Emulator, screen: Screen, *, as_json: bool) -> int:
             return _say(f"NOTHING_TO_RUN: every function is broken; the first: {document['functions'][0]['broken']}", FAILED)
         print(json.dumps(document, separators=(",", ":")) if as_json else describe(document), flush=True)
         failing = asyncio.ensure_future(emulator.failed.wait())
-        showing = asyncio.ensure_future(keep_showing(emulator, screen))
-        await asyncio.wait([stopping, failing, showing], return_when=asyncio.FIRST_COMPLETED)
+        lasting = [asyncio.ensure_future(keep_showing(emulator, screen))]
+        if app is not None:
+            lasting.append(asyncio.ensure_future(app.watch(emulator.reload)))
+        await asyncio.wait([stopping, failing, *lasting], return_when=asyncio.FIRST_COMPLETED)
         failing.cancel()
-        if showing.done():
-            showing.result()  # it ends by itself only where it is broken
-        showing.cancel()
-        await asyncio.wait([showing])
+        for task in lasting:
+            if task.done():
+                task.result()  # it ends by itself only where it is broken
+            task.cancel()
+        await asyncio.wait(lasting)
         return FAILED if emulator.failed.is_set() else DONE
     finally:
         stopping.cancel()
+        if app is not None:
+            app.end()
         await emulator.stop()
 
 
@@ -211,18 +208,18 @@ def _ending_by_signal() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _find_assembly(args: argparse.Namespace, stack: ExitStack) -> tuple[Path, bool]:
-    """The assembly that was asked for, synthesized first where that was asked for, and whether it was made for this run alone.
+def _find_assembly(args: argparse.Namespace, stack: ExitStack, log: Callable[[str], None]) -> tuple[Path, SynthesizedApp | None]:
+    """The assembly that was asked for, and the app that it was made by for this run, if it was.
 
     Raises:
         _NoAssembly: nothing to go by.
         AppFailed: the app's command fails.
     """
     if args.assembly is not None:
-        return Path(args.assembly), False
+        return Path(args.assembly), None
     here = Path.cwd()
     if args.app is None and (here / "cdk.out").is_dir():
-        return here / "cdk.out", False
+        return here / "cdk.out", None
     settings = read_cdk_json(here)
     command = args.app or settings.get("app")
     if not command:
@@ -230,11 +227,10 @@ def _find_assembly(args: argparse.Namespace, stack: ExitStack) -> tuple[Path, bo
             "NO_ASSEMBLY: neither ./cdk.out nor the app of a ./cdk.json is here; "
             "run `cdk synth` first, or give --assembly DIR or --app CMD"
         )
-    folder = tempfile.TemporaryDirectory(prefix="streaming-lambda-app-", ignore_cleanup_errors=True)
-    outdir = Path(stack.enter_context(folder))
-    log_line(f"synthesizing: {command}")
-    synthesize(command, outdir, settings.get("context") or {})
-    return outdir, True
+    app = stack.enter_context(SynthesizedApp(command, here, settings, log=log))
+    log(f"synthesizing: {command}")
+    app.synthesize()
+    return app.directory, app
 
 
 def _say(reason: str, code: int) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from constructs_pkg.emulator.adopt import NAMED_BY_CONTENT
 from constructs_pkg.emulator.cache import cache_folder
 from constructs_pkg.emulator.concurrency import FunctionConcurrency
 from constructs_pkg.emulator.dependencies import resolve_dependencies
@@ -35,8 +35,6 @@ _COVERING = ("/opt", "/tmp", "/var/task", "/var/runtime")  # noqa: S108  # nosec
 
 STORE = "STREAM_STORE_TABLE"
 """The variable that names a StreamStore's table to the runtime."""
-
-_NAMED_BY_CONTENT = re.compile(r"^asset\.[0-9a-f]{64}(\.zip)?$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,7 +236,7 @@ def _digest(function: Function) -> object:
 
 
 def _content(path: Path) -> str:
-    if _NAMED_BY_CONTENT.match(path.name):
+    if NAMED_BY_CONTENT.match(path.name):
         return path.name
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:

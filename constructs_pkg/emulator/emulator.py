@@ -81,7 +81,6 @@ class Emulator:
         watch: bool = False,
         faults: Sequence[str | Fault] = (),
         alarm_period: int | None = None,
-        disposable: Sequence[Path] = (),
         log: Callable[[str], None] | None = None,
     ) -> None:
         """
@@ -107,7 +106,6 @@ class Emulator:
             faults: What goes wrong on purpose, such as `kill:100@Chat/Function`; see `constructs_pkg.emulator.faults`.
             alarm_period: Longer periods of the template's alarms count as so many seconds, so that one need not wait for them; sums are
                 then taken over less time, while shares, percentiles and extremes stay what they are. Default: the template's own.
-            disposable: Folders to be removed at the end, however it comes: an assembly made for this run alone.
             log: Takes log lines, without their ends. Default: they are dropped.
 
         Raises:
@@ -125,7 +123,6 @@ class Emulator:
         self._freeze = freeze
         self._bandwidth = bandwidth
         self._watch = watch
-        self._disposable = tuple(disposable)
         self._model, self._model_required = choose_model(model, self.assembly)
         self.faults = Faults(faults, functions=read_functions(self.assembly)[0])
         self.telemetry = Telemetry(self.assembly, log=log or _drop, longest_period=alarm_period)
@@ -235,8 +232,6 @@ class Emulator:
                 f"NOTHING_TO_RUN: no Lambda function is in {self.assembly.directory}; synthesize an app that has one"
             )
         await self._supervisor.start()
-        for folder in self._disposable:
-            self._supervisor.own(folder)
         mounted = await self._decide_mounts()
         await self._bind(self.assembly)
         emulated = {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self._bedrock.address, "AWS_ENDPOINT_URL_LAMBDA": self._lambda.address}

@@ -16,14 +16,14 @@ The client is constructs_pkg.client's or any other that signs: this package know
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from constructs_pkg.emulator.app_command import read_cdk_json, synthesize
+from constructs_pkg.emulator.app_command import SynthesizedApp, read_cdk_json
+from constructs_pkg.emulator.console import log_line
 from constructs_pkg.emulator.emulator import Emulator
 
 if TYPE_CHECKING:
@@ -188,10 +188,10 @@ def _assembly_of(app: Path | str | _Synthesizable, stack: ExitStack) -> Path:
     if isinstance(app, Path):
         return app
     if isinstance(app, str):
-        folder = tempfile.TemporaryDirectory(prefix="streaming-lambda-app-", ignore_cleanup_errors=True)
-        outdir = Path(stack.enter_context(folder))
-        synthesize(app, outdir, read_cdk_json(Path.cwd()).get("context") or {})
-        return outdir
+        here = Path.cwd()
+        synthesized = stack.enter_context(SynthesizedApp(app, here, read_cdk_json(here), log=log_line))
+        synthesized.synthesize()
+        return synthesized.directory
     root: Any = getattr(getattr(app, "node", None), "root", None)
     if root is None or not hasattr(root, "synth"):
         raise TypeError(f"APP_UNKNOWN: {app!r} is no Path of an assembly, no command, no CDK App and nothing in one")

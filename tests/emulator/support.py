@@ -260,7 +260,11 @@ class App:
         template = {"Resources": self.resources}
         files = {
             name: {
-                "source": {"path": str(folder), "packaging": "zip" if folder.is_dir() else "file"},
+                # As CDK writes it: relative where the asset is in the assembly itself.
+                "source": {
+                    "path": str(folder.relative_to(self.directory) if folder.is_relative_to(self.directory) else folder),
+                    "packaging": "zip" if folder.is_dir() else "file",
+                },
                 "destinations": {
                     "current": {
                         "bucketName": "cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}",

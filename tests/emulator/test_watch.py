@@ -163,14 +163,3 @@ def test_the_command_watches(changing, run) -> None:  # noqa: F811
     code, stderr = running.finish()
     assert code == 0
     assert "the assembly has changed" in stderr
-
-
-def test_an_app_made_for_the_run_alone_cannot_be_watched(run, changing, tmp_path: Path) -> None:  # noqa: F811
-    import sys
-
-    app = changing("one")
-    script = tmp_path / "mirror.py"
-    script.write_text("import os, shutil, sys\nshutil.copytree(sys.argv[1], os.environ['CDK_OUTDIR'], dirs_exist_ok=True)\n")
-    code, stderr = run("--app", f"{sys.executable} {script} {app.directory}", "--watch").finish()
-    assert code == 2, stderr
-    assert "NOTHING_TO_WATCH" in stderr
