@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 RESULTS = Path(__file__).parent / "results.json"
 SYNTHESIS_SECONDS = 300
 CLIENT_SECONDS = 1200
+EMULATOR_SECONDS = 2400
+END_SECONDS = 120
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,6 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
         samples |= synthesis(rounds, missing)
     if not options.only or rows.CLIENT in options.only:
         samples |= client(rounds, options.quick, missing)
+    if not options.only or rows.EMULATOR in options.only:
+        samples |= emulator(rounds, options.quick, missing)
     results: dict[str, Any] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(found),
@@ -96,15 +100,35 @@ def synthesis(rounds: int, missing: dict[str, str]) -> dict[str, list[Any]]:
 
 def client(rounds: int, quick: bool, missing: dict[str, str]) -> dict[str, list[Any]]:
     """What reading a stream costs, measured by a process of its own, so that no other's CPU time is in it."""
-    command = [sys.executable, "-m", "benchmarks.client", str(rounds), *(["quick"] if quick else [])]
-    done = subprocess.run(command, cwd=RESULTS.parents[1], capture_output=True, text=True, timeout=CLIENT_SECONDS, check=False)
-    if done.returncode:
-        why = (done.stderr.strip().splitlines() or ["it failed"])[-1]
-        missing.update(dict.fromkeys((rows.CLIENT, rows.HTTPX), why))
-        _say(f"the client is left out: {done.stderr}")
+    return _apart("client", rounds, quick, missing, (rows.CLIENT, rows.HTTPX), CLIENT_SECONDS)
+
+
+def emulator(rounds: int, quick: bool, missing: dict[str, str]) -> dict[str, list[Any]]:
+    """What the emulator adds, measured by a process of its own."""
+    found = _apart("emulator", rounds, quick, missing, (rows.EMULATOR, rows.BARE, rows.CROWD, rows.HOUR), EMULATOR_SECONDS)
+    if found and rows.HOUR not in found:
+        missing[rows.HOUR] = "what a process holds is known only where there is a /proc"
+    return found
+
+
+def _apart(
+    name: str, rounds: int, quick: bool, missing: dict[str, str], programs: tuple[str, ...], seconds: float
+) -> dict[str, list[Any]]:
+    """The samples that a module of this package prints."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", str(rounds), *(["quick"] if quick else [])]
+    with subprocess.Popen(command, cwd=RESULTS.parents[1], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            out, said = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.terminate()  # and not killed: it ends what it has started
+            process.communicate(timeout=END_SECONDS)
+            out, said = "", f"it took longer than {seconds:.0f} s"
+    if process.returncode:
+        missing.update(dict.fromkeys(programs, (said.strip().splitlines() or ["it failed"])[-1]))
+        _say(f"{name} is left out: {said}")
         return {}
-    _say("the client is measured")
-    found: dict[str, list[Any]] = json.loads(done.stdout)
+    _say(f"{name} is measured")
+    found: dict[str, list[Any]] = json.loads(out)
     return found
 
 

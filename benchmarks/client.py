@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -231,4 +232,5 @@ def _round(reads: dict[str, Read], effort: Effort) -> dict[str, dict[str, float]
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("it was ended"))
     print(json.dumps(samples(int(sys.argv[1]), QUICK if "quick" in sys.argv[2:] else FULL)))

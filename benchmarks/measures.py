@@ -137,15 +137,15 @@ def _delays(session: Session, effort: Effort) -> list[float]:
     unread, delays = b"", []
     for arrived, data in answer.arrivals:
         *lines, unread = (unread + data).split(b"\r\n")
-        delays += [(arrived - born) / 1e3 for line in lines for born in _births(line)]
+        delays += [(arrived - born) / 1e3 for line in lines for born in births(line)]
     if len(delays) != effort.paced:
         raise BenchmarkError(f"found {len(delays)} tokens of {effort.paced}")
     return delays
 
 
-def _births(line: bytes) -> list[int]:
+def births(line: bytes, size: int = 20) -> list[int]:
     """What the tokens in one line say: a chunk's data may be one token, several, or a prelude and one."""
     tokens = line.rpartition(b"\0")[2]
-    if not tokens.isdigit() or len(tokens) % 20:
+    if not tokens.isdigit() or len(tokens) % size:
         return []
-    return [int(tokens[start : start + 20]) for start in range(0, len(tokens), 20)]
+    return [int(tokens[start : start + size]) for start in range(0, len(tokens), size)]

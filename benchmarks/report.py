@@ -49,10 +49,10 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     noise = row.get("noise")
     noise_shown = f"{noise['median']:.2f} ({noise['low']:.2f} to {noise['high']:.2f})" if noise else ""
     verdict = {True: "yes", False: "NO"}.get(row.get("kept"), "")  # type: ignore[arg-type]
-    return (row["name"], f"{_number(value)} {unit}", peer, theirs, shown, promise, noise_shown, verdict)
+    return (row["name"], f"{_number(value)} {unit}".strip(), peer, theirs, shown, promise, noise_shown, verdict)
 
 
-_UNITS = {"_us": "µs", "_ms": "ms", "MB_s": "MB/s", "tokens_s": "/s", "tokens_gzip_s": "/s"}
+_UNITS = {"_us": "µs", "_ms": "ms", "MB_s": "MB/s", "tokens_s": "/s", "tokens_gzip_s": "/s", "_KiB": "KiB", "_things": ""}
 
 
 def _number(value: float) -> str:

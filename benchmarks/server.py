@@ -155,13 +155,7 @@ class Session:
 
     def cpu_seconds(self) -> float:
         """CPU time of the process so far, all threads, in user and kernel mode."""
-        if hasattr(time, "pthread_getcpuclockid") and os.path.exists("/proc/self"):  # noqa: PTH110
-            return time.clock_gettime(~self.process.pid << 3 | 2)  # Linux: the CPU clock of another process, in nanoseconds
-        listed = subprocess.run(
-            ["ps", "-o", "time=", "-p", str(self.process.pid)], capture_output=True, text=True, timeout=10, check=True
-        )
-        minutes, _, seconds = listed.stdout.strip().rpartition(":")
-        return 60 * float(minutes.replace(":", "") or 0) + float(seconds)
+        return cpu_seconds(self.process.pid)
 
     def _read_to_end(self, connection: socket.socket, seen: bytes, arrivals: list[tuple[int, bytes]] | None) -> None:
         """Reads a chunked body as fast as it comes: nothing but its end is looked for, which no benchmark's own bytes contain."""
@@ -244,6 +238,15 @@ class Session:
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process so far, all threads, in user and kernel mode."""
+    if hasattr(time, "pthread_getcpuclockid") and os.path.exists("/proc/self"):  # noqa: PTH110
+        return time.clock_gettime(~pid << 3 | 2)  # Linux: the CPU clock of another process, in nanoseconds
+    listed = subprocess.run(["ps", "-o", "time=", "-p", str(pid)], capture_output=True, text=True, timeout=10, check=True)
+    minutes, _, seconds = listed.stdout.strip().rpartition(":")
+    return 60 * float(minutes.replace(":", "") or 0) + float(seconds)
 
 
 def _lambda_variables(port: int, folder: Path, handler: str) -> dict[str, str]:

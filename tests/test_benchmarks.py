@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import measures, peers, report, rows
-from benchmarks.measures import _births
+from benchmarks.measures import births
 from benchmarks.ratios import paired, quantile, rotated, summary
 from benchmarks.server import BenchmarkError, Session
 
@@ -39,7 +39,7 @@ def test_quantiles_are_values_that_were_measured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "births"),
+    ("line", "told"),
     [
         (b"%020d" % 7, [7]),
         (b"%020d%020d" % (7, 8), [7, 8]),
@@ -49,8 +49,8 @@ def test_quantiles_are_values_that_were_measured() -> None:
         (b"HTTP/1.1 200", []),
     ],
 )
-def test_tokens_tell_their_birth_wherever_they_are(line: bytes, births: list[int]) -> None:
-    assert _births(line) == births
+def test_tokens_tell_their_birth_wherever_they_are(line: bytes, told: list[int]) -> None:
+    assert births(line) == told
 
 
 def samples(value: float) -> list[measures.Sample]:
