@@ -3,9 +3,10 @@
 It starts every process of the emulator, each in a group of its own, and holds one end of a socket. When that socket ends, for
 whatever reason (Ctrl-C, SIGKILL, a crash), it kills the groups, removes the folders and leaves. Nothing survives the emulator.
 
-Requests, one JSON document a line: {"spawn": id, "argv", "env", "cwd", "mounts", "telemetry"} with two or three file descriptors
-(stdout, stderr, telemetry) as ancillary data; {"kill": id}; {"own": folder}; {"remove": folder}; {"probe": folder}, whether mounts can
-be made. Answers: {"started": id, "pid"}, {"failed": id, "reason"}, {"exited": id, "status"}, {"mounts": null or why not}.
+Requests, one JSON document a line: {"spawn": id, "argv", "env", "cwd", "mounts", "telemetry", "memory_mb"} with two or three file
+descriptors (stdout, stderr, telemetry) as ancillary data; {"kill": id}; {"own": folder}; {"remove": folder}; {"probe": folder}, whether
+mounts can be made. Answers: {"started": id, "pid"}, {"failed": id, "reason"}, {"exited": id, "status"}, {"memory": id} before the exit of
+a process that has used more than it may, {"mounts": null or why not}.
 """
 
 from __future__ import annotations
@@ -22,10 +23,14 @@ import time
 from typing import Any
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - a bare interpreter has no path to this folder
+import _memory  # type: ignore[import-not-found]
 import _mounts  # type: ignore[import-not-found]
 
 READ_BYTES = 65_536
 FDS_PER_MESSAGE = 16
+LOOK_SECONDS = 0.1  # how often memory is looked at,
+IDLE_LOOK_SECONDS = 0.5  # while all are frozen,
+LOOK_SHARE = 50  # and for how small a part of the time at most, where there is much to look at: a fiftieth
 TELEMETRY = "_LAMBDA_TELEMETRY_LOG_FD"
 
 
@@ -35,6 +40,8 @@ class Supervisor:
     def __init__(self, control: socket.socket) -> None:
         self.control = control
         self.children: dict[int, subprocess.Popen[bytes]] = {}  # id -> process
+        self.limits: dict[int, int] = {}  # id -> most bytes of memory
+        self.look_again_at = 0.0
         self.folders: list[str] = []
         self.descriptors: list[int] = []
         self.buffer = b""
@@ -54,12 +61,14 @@ class Supervisor:
         selector.register(self.control, selectors.EVENT_READ, "control")
         selector.register(wake_read, selectors.EVENT_READ, "wake")
         while not stopping:
-            for key, _ in selector.select():
+            for key, _ in selector.select(max(0.0, self.look_again_at - time.monotonic()) if self.limits else None):
                 if key.data == "wake":
                     wake_read.recv(READ_BYTES)
                     self.reap()
                 elif not self.read():
                     return
+            if self.limits and time.monotonic() >= self.look_again_at:
+                self.look_at_memory()
 
     def read(self) -> bool:
         """Takes what the emulator sent; False once it is gone."""
@@ -116,10 +125,25 @@ class Supervisor:
             self.say({"failed": name, "reason": f"{argv[0]}: its file system could not be made; try --mounts off"})
         else:
             self.children[name] = child
+            if message.get("memory_mb") and _memory.CAN_LOOK:
+                self.limits[name] = message["memory_mb"] * 1_048_576
             self.say({"started": name, "pid": child.pid})
         finally:
             for descriptor in (stdout, stderr, *telemetry):
                 os.close(descriptor)
+
+    def look_at_memory(self) -> None:
+        """Kills the groups that hold more memory than they may, as Lambda's kernel does at once."""
+        started, active = time.monotonic(), False
+        for name, most in self.limits.copy().items():
+            used = _memory.used_bytes(self.children[name].pid)
+            active |= used > 0
+            if used > most:
+                self.say({"memory": name})
+                del self.limits[name]
+                kill_group(self.children[name].pid)
+        ended = time.monotonic()
+        self.look_again_at = ended + max(LOOK_SECONDS if active else IDLE_LOOK_SECONDS, LOOK_SHARE * (ended - started))
 
     def reap(self) -> None:
         """Tells of the processes that ended, and ends what they left in their groups."""
@@ -127,6 +151,7 @@ class Supervisor:
             status = child.poll()
             if status is not None:
                 del self.children[name]
+                self.limits.pop(name, None)
                 kill_group(child.pid)
                 self.say({"exited": name, "status": status})
 

@@ -80,6 +80,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--no-freeze", action="store_true", help="let idle functions go on running; Lambda freezes them (default: freeze)"
     )
     parser.add_argument(
+        "--no-memory-limit",
+        action="store_true",
+        help="let functions hold more memory than the template gives them; Lambda kills them (default: kill, on Linux)",
+    )
+    parser.add_argument(
         "--account-concurrency",
         type=_count,
         default=ACCOUNT_CONCURRENCY,
@@ -129,6 +134,7 @@ def run(args: argparse.Namespace) -> int:
                 endpoints=dict(args.endpoint_url),
                 mounts={"auto": None, "on": True, "off": False}[args.mounts],
                 freeze=not args.no_freeze,
+                memory_limit=not args.no_memory_limit,
                 bandwidth=limits.AWS if args.bandwidth == "aws" else None,
                 watch=args.watch and app is None,
                 account_concurrency=args.account_concurrency,

@@ -119,7 +119,9 @@ class FunctionConcurrency:
                 self._forget(version, environment)
                 message = f"RequestId: {invocation.request_id} {failed.error.message}"
                 error = failed.error
-                if error.error_type.startswith(("Runtime.ExitError", "Sandbox.", "Runtime.InvalidEntrypoint")):
+                if error.error_type.startswith(
+                    ("Runtime.ExitError", "Runtime.OutOfMemory", "Sandbox.", "Runtime.InvalidEntrypoint")
+                ):
                     error = FunctionError.of_platform(error.error_type, message)
                 invocation.fail(error)
                 return

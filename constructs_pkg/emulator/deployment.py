@@ -47,6 +47,7 @@ class Settings:
         init_seconds: Longest init phase of an on-demand environment.
         bandwidth: How fast a stream may be; None for as fast as it can.
         endpoints: Environment variables that name endpoints of AWS services.
+        limits_memory: Whether a function that holds more memory than it has is killed.
     """
 
     mounted: bool
@@ -54,6 +55,7 @@ class Settings:
     init_seconds: float
     bandwidth: Bandwidth | None
     endpoints: Mapping[str, str]
+    limits_memory: bool = True
 
 
 class Deployer:
@@ -179,6 +181,7 @@ class Deployer:
             pycache=cache_folder() / "pycache",
             surroundings=surroundings,
             init_seconds=settings.init_seconds,
+            limits_memory=settings.limits_memory,
         )
 
     def _with_what_is_here(self, function: Function, log: Callable[[str], None]) -> Function:

@@ -77,6 +77,7 @@ class Emulator:
         endpoints: Mapping[str, str] | None = None,
         mounts: bool | None = None,
         freeze: bool = True,
+        memory_limit: bool = True,
         bandwidth: Bandwidth | None = None,
         watch: bool = False,
         faults: Sequence[str | Fault] = (),
@@ -101,6 +102,7 @@ class Emulator:
                 paths name private folders instead, and code that writes those paths out does not find them. A /tmp that is real
                 hides this machine's, so a test cannot share files with a handler there.
             freeze: Whether environments are stopped while they are idle, as on Lambda.
+            memory_limit: Whether an environment that holds more memory than its function has is killed, as on Lambda. Linux alone.
             bandwidth: How fast a response may be; `limits.AWS` is Lambda's own. Default: as fast as it can.
             watch: Whether the assembly is read again when it changes. Streams in flight go on to their end on what was there before.
             faults: What goes wrong on purpose, such as `kill:100@Chat/Function`; see `constructs_pkg.emulator.faults`.
@@ -121,6 +123,7 @@ class Emulator:
         self._given_endpoints = endpoint_variables(endpoints or {})
         self._mounts = mounts
         self._freeze = freeze
+        self._memory_limit = memory_limit
         self._bandwidth = bandwidth
         self._watch = watch
         self._model, self._model_required = choose_model(model, self.assembly)
@@ -238,6 +241,7 @@ class Emulator:
         settings = Settings(
             mounted=mounted,
             freezes=self._freeze,
+            limits_memory=self._memory_limit,
             init_seconds=self._init_seconds,
             bandwidth=self._bandwidth,
             endpoints={**emulated, **self._given_endpoints},

@@ -68,6 +68,7 @@ class Plan:
         freezes: Whether an idle environment is stopped.
         bandwidth: How fast a stream may be; None for as fast as it can.
         init_delay: Asked at each init: how many seconds it takes longer.
+        limits_memory: Whether an environment that holds more memory than the function has is killed.
     """
 
     function: Function
@@ -81,6 +82,7 @@ class Plan:
     freezes: bool = True
     bandwidth: Bandwidth | None = None
     init_delay: Callable[[], float] = lambda: 0.0
+    limits_memory: bool = True
 
 
 class Environment:
@@ -220,6 +222,7 @@ class Environment:
             on_exit=self._on_exit,
             mounts=mounts,
             on_frame=self._telemetry.line if plan.launch.frames else None,
+            memory_mb=plan.function.memory_mb if plan.limits_memory else None,
         )
         self._telemetry.pid = self.process.pid
 
@@ -338,13 +341,15 @@ class Environment:
             return
         if self._ready is not None and not self._ready.done():
             message = f"Error: {process.describe_exit()}"
-            self._ready.set_exception(InitFailed(FunctionError.of_platform("Runtime.ExitError", message)))
+            self._ready.set_exception(InitFailed(FunctionError.of_platform(_exit_error(process), message)))
             return
         request_id = self.invocation.request_id if self.invocation is not None else ""
         if self.state is not State.DEAD:
             message = f"RequestId: {request_id} Error: {process.describe_exit()}"
             self._log(message)
-            self._die(FunctionError.of_platform("Runtime.ExitError", message))
+            if process.out_of_memory:
+                self._telemetry.out_of_memory()
+            self._die(FunctionError.of_platform(_exit_error(process), message))
 
     def _kill(self, invocation: Invocation) -> None:
         if self.invocation is invocation:
@@ -385,3 +390,10 @@ class Environment:
         """Ends the environment in silence."""
         self._release()
         await self._api.close()
+
+
+def _exit_error(process: SupervisedProcess) -> str:
+    """The error type of a process that ended by itself. For memory it is the one that Lambda's own log lines have carried since 2025:
+    https://github.com/DataDog/datadog-lambda-extension/pull/776.
+    """
+    return "Runtime.OutOfMemory" if process.out_of_memory else "Runtime.ExitError"

@@ -27,6 +27,23 @@ MAX_LINE_BYTES = 262_144
 STOP_SECONDS = 10.0
 """How long the supervisor may take to end everything."""
 
+_SIGNALS: Mapping[int, str] = {
+    signal.SIGHUP: "hangup",
+    signal.SIGINT: "interrupt",
+    signal.SIGQUIT: "quit",
+    signal.SIGILL: "illegal instruction",
+    signal.SIGTRAP: "trace/breakpoint trap",
+    signal.SIGABRT: "aborted",
+    signal.SIGBUS: "bus error",
+    signal.SIGFPE: "floating point exception",
+    signal.SIGKILL: "killed",
+    signal.SIGSEGV: "segmentation fault",
+    signal.SIGPIPE: "broken pipe",
+    signal.SIGALRM: "alarm clock",
+    signal.SIGTERM: "terminated",
+}
+"""Signals in the words of Go, in which Lambda's init is written: https://cs.opensource.google/go/go/+/master:src/syscall/zerrors_linux_amd64.go."""
+
 _PROGRAM = Path(__file__).with_name("_supervisor_process.py")
 
 
@@ -45,6 +62,7 @@ class SupervisedProcess:
     def __init__(self, supervisor: Supervisor, number: int) -> None:
         self.pid = 0
         self.status: int | None = None
+        self.out_of_memory = False
         self.exited = asyncio.Event()
         self._supervisor = supervisor
         self._number = number
@@ -74,7 +92,7 @@ class SupervisedProcess:
         if status > 0:
             return f"Runtime exited with error: exit status {status}"
         if status < 0:
-            return f"Runtime exited with error: signal: {signal.Signals(-status).name}"
+            return f"Runtime exited with error: signal: {_SIGNALS.get(-status, f'signal {-status}')}"
         return "Runtime exited without providing a reason"
 
 
@@ -166,6 +184,7 @@ class Supervisor:
         on_exit: Callable[[SupervisedProcess], None],
         mounts: Mapping[str, object] | None = None,
         on_frame: Callable[[str], None] | None = None,
+        memory_mb: int | None = None,
     ) -> SupervisedProcess:
         """Starts a process whose output is handed over line by line.
 
@@ -177,6 +196,8 @@ class Supervisor:
             on_exit: Told when it has ended.
             mounts: A file system of its own, see `_mounts.enter`. Default: this machine's.
             on_frame: Takes log records of its telemetry descriptor; None for a process without one.
+            memory_mb: The most memory that it and its descendants may hold, in MiB; above, they are killed and `out_of_memory` is true.
+                Looked at ten times a second, on Linux. Default: as much as they like.
 
         Raises:
             SpawnFailed: it could not be started.
@@ -201,7 +222,14 @@ class Supervisor:
             transport, _ = await loop.connect_read_pipe(lambda: _Frames(frames), os.fdopen(read_frames, "rb", buffering=0))
             process.outputs.append(transport)
             descriptors.append(write_frames)
-        message = {"spawn": number, "argv": list(argv), "env": dict(env), "cwd": str(cwd), "mounts": mounts}
+        message = {
+            "spawn": number,
+            "argv": list(argv),
+            "env": dict(env),
+            "cwd": str(cwd),
+            "mounts": mounts,
+            "memory_mb": memory_mb,
+        }
         self.say({**message, "telemetry": on_frame is not None}, descriptors)
         try:
             process.pid = await started
@@ -300,6 +328,8 @@ class Supervisor:
             if self._probe is not None and not self._probe.done():
                 why = message["mounts"]
                 self._probe.set_result(None if why is None else str(why))
+        elif "memory" in message:
+            self._processes[_integer(message["memory"])].out_of_memory = True
         elif "failed" in message:
             number = _integer(message["failed"])
             started = self._started.pop(number)

@@ -364,6 +364,10 @@ class EnvironmentTelemetry:
         self._init_seconds = self._restore_seconds = None
         self._function.ended(invocation, answer)
 
+    def out_of_memory(self) -> None:
+        """The environment was ended since it held more memory than it may: then Lambda tells all that it has."""
+        self._peak_mb, self._look_again_at = self._function.function.memory_mb, float("inf")
+
     def _used_mb(self) -> int | None:
         now = time.monotonic()
         if now >= self._look_again_at:
