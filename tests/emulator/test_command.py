@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -167,12 +168,24 @@ def test_people_get_urls_credentials_and_a_ready_line(app, run) -> None:
     assert "# Test/FnRole: arn:aws:iam::123456789012:role/" in text
 
 
+def four_free_ports() -> int:
+    """The first of them: below those that systems give out by themselves (32768 and up), so that nobody gets one of them meanwhile."""
+    first = 20_000 + os.getpid() % 1_000 * 10  # so that tests that run side by side do not ask for the same
+    for port in range(first, 32_000, 4):
+        with ExitStack() as probes:
+            try:
+                for each in range(port, port + 4):
+                    probes.enter_context(socket.create_server(("127.0.0.1", each)))
+            except OSError:
+                continue  # somebody has this one
+            return port
+    raise AssertionError(f"no four free ports from {first} on")
+
+
 def test_ports_count_up_from_the_one_that_was_asked_for(app, run) -> None:
     app.function("One", "def handler(event, context):\n    yield 'hi'\n")
     app.function("Two", "def handler(event, context):\n    yield 'hi'\n")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = four_free_ports()
     running = run("--json", "--model", "echo", "--assembly", str(app.write()), "--port", str(port))
     document = running.document()
     urls = sorted(row["url"] for row in document["functions"])
