@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, cast
 
 import jsii
@@ -9,7 +10,7 @@ from aws_cdk import Annotations, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from constructs import Construct
+from constructs import Construct, IValidation
 
 from ._tokens import is_unresolved
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _FEDERATION: Final = "cognito-identity.amazonaws.com"
 _SHORTEST_PASSWORD: Final = 8
 _LONGEST_PASSWORD: Final = 99
+_RESERVED_IN_PREFIXES: Final = ("amazon", "aws", "cognito")
+"""https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain-prefix.html"""
 _SIGNED_HEADERS: Final = ("authorization", "content-type", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token")
 
 
@@ -26,9 +29,9 @@ _SIGNED_HEADERS: Final = ("authorization", "content-type", "x-amz-content-sha256
 class BrowserIdentity(Construct):
     """Lets people who signed in in a browser call a streaming endpoint with requests that they sign themselves.
 
-    The page signs in at the user pool (SRP: the password never leaves it), trades the ID token for credentials of one hour at
-    the identity pool (enhanced flow), and signs its requests with them (SigV4, service `lambda`). Those credentials may call
-    what `allow_to_call` names, and nothing else.
+    The page signs in at the user pool (by SRP, where the password never leaves it; or on the user pool's own page, from which it comes
+    back with a code), trades the ID token for credentials of one hour at the identity pool (enhanced flow), and signs its requests
+    with them (SigV4, service `lambda`). Those credentials may call what `allow_to_call` names, and nothing else.
 
     Guests get nothing: Cognito puts a session policy on them that lists no Lambda action, so no role could let them call
     (https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html). It puts none on people who signed in.
@@ -41,6 +44,8 @@ class BrowserIdentity(Construct):
         identity_pool: The L1 `CfnIdentityPool`; CDK's L2 makes a role for guests too.
         role: What a person who signed in may do.
         role_attachment: The L1 `CfnIdentityPoolRoleAttachment`.
+        sign_in_domain: The L2 `UserPoolDomain` of the user pool's own sign-in page; None without one.
+        sign_in_url: Its address, `https://<prefix>.auth.<region>.amazoncognito.com`; None without one.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class BrowserIdentity(Construct):
         threat_protection: bool = False,
         email: cognito.UserPoolEmail | None = None,
         refresh_token_validity: Duration | None = None,
+        sign_in_prefix: str | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
         guests: bool = False,
     ) -> None:
@@ -71,12 +77,16 @@ class BrowserIdentity(Construct):
                 is billed per user. Default: False.
             email: How mail is sent. Default: Cognito's own sender, 50 mails a day.
             refresh_token_validity: After how long one has to sign in again. Default: 1 day. Allowed: 1 hour to 10 years.
+            sign_in_prefix: Turns on the user pool's own sign-in page (managed login, authorization code with PKCE), and begins its address;
+                nobody else in the region may have it. Name the pages that people come back to by `allow_sign_in_from`. Default: none;
+                the page signs in by SRP. Allowed: 1 to 63 lower-case letters, digits and hyphens, without `aws`, `amazon`, `cognito`.
             removal_policy: What becomes of the user pool of its own when the stack is deleted. Default: RETAIN, and protected against
                 deletion.
             guests: Not possible; here to say why. Default: False.
 
         Raises:
-            ValueError: `GUESTS_CANNOT_CALL`, `PASSWORD_LENGTH`, `USER_POOL_GIVEN` (see `docs/errors.md`).
+            ValueError: `GUESTS_CANNOT_CALL`, `PASSWORD_LENGTH`, `SIGN_IN_PREFIX`, `USER_POOL_GIVEN`; at synthesis
+                `SIGN_IN_FROM_NOWHERE` (see `docs/errors.md`).
         """
         super().__init__(scope, id)
         if guests:
@@ -85,6 +95,7 @@ class BrowserIdentity(Construct):
                 "whatever the role says. Let people sign in, or make the URL public by auth_type=FunctionUrlAuthType.NONE."
             )
         _check_password_length(password_length)
+        _check_sign_in_prefix(sign_in_prefix)
         own = {
             "self_sign_up": self_sign_up,
             "mfa": mfa != cognito.Mfa.OPTIONAL,
@@ -150,6 +161,9 @@ class BrowserIdentity(Construct):
             self, "RoleAttachment", identity_pool_id=self.identity_pool.ref, roles={"authenticated": self.role.role_arn}
         )
         self._urls: list[StreamingUrl] = []
+        self._pages: list[str] = []
+        self.sign_in_domain = self._sign_in_page(sign_in_prefix) if sign_in_prefix is not None else None
+        self.sign_in_url = None if self.sign_in_domain is None else self.sign_in_domain.base_url()
 
     @staticmethod
     def cors(*origins: str) -> lambda_.FunctionUrlCorsOptions:
@@ -180,6 +194,33 @@ class BrowserIdentity(Construct):
         _doubt_cors(self, url)
         return grant
 
+    def allow_sign_in_from(self, *pages: str) -> None:
+        """Lets people come back to these pages when they signed in or out on the user pool's own page.
+
+        Apart from the constructor, so that a page can be told of this identity before it has an address.
+
+        Args:
+            pages: Their whole addresses, such as `https://app.example.com/`; may be tokens.
+
+        Raises:
+            ValueError: `SIGN_IN_PAGE`: there is no sign-in page, or an address is neither `https:` nor of `http://localhost`.
+        """
+        if self.sign_in_domain is None:
+            raise ValueError(
+                f"SIGN_IN_PAGE: {self.node.path} has no sign-in page from which people could come back to {', '.join(pages)}. Give "
+                "BrowserIdentity sign_in_prefix."
+            )
+        for page in pages:
+            if not is_unresolved(page) and not page.startswith(("https://", "http://localhost:", "http://localhost/")):
+                raise ValueError(
+                    f"SIGN_IN_PAGE: {page} is no page that Cognito lets people come back to; allowed are https: addresses and, for tests, "
+                    "http://localhost. Serve the page over HTTPS."
+                )
+        self._pages += pages
+        client = cast("cognito.CfnUserPoolClient", self.user_pool_client.node.default_child)
+        client.callback_ur_ls = list(self._pages)
+        client.logout_ur_ls = list(self._pages)
+
     @property
     def grant_principal(self) -> iam.IPrincipal:
         """The role of people who signed in."""
@@ -188,7 +229,7 @@ class BrowserIdentity(Construct):
     @property
     def browser_config(self) -> dict[str, str]:
         """What the page has to know, none of it secret: `region`, `userPoolId`, `userPoolClientId`, `identityPoolId`, and `url`
-        of the first URL that may be called. The values are known at deployment.
+        of the first URL that may be called, and `signInUrl` where there is a sign-in page. The values are known at deployment.
         """
         config = {
             "region": Stack.of(self).region,
@@ -198,7 +239,32 @@ class BrowserIdentity(Construct):
         }
         if self._urls:
             config["url"] = self._urls[0].url
+        if self.sign_in_url is not None:
+            config["signInUrl"] = self.sign_in_url
         return config
+
+    def _sign_in_page(self, prefix: str) -> cognito.UserPoolDomain:
+        domain = cognito.UserPoolDomain(
+            self,
+            "SignIn",
+            user_pool=self.user_pool,
+            cognito_domain=cognito.CognitoDomainOptions(domain_prefix=prefix),
+            managed_login_version=cognito.ManagedLoginVersion.NEWER_MANAGED_LOGIN,
+        )
+        # Without a style of the client's own the newer page is not shown at all.
+        cognito.CfnManagedLoginBranding(
+            self,
+            "SignInStyle",
+            user_pool_id=self.user_pool.user_pool_id,
+            client_id=self.user_pool_client.user_pool_client_id,
+            use_cognito_provided_values=True,
+        )
+        client = cast("cognito.CfnUserPoolClient", self.user_pool_client.node.default_child)
+        client.allowed_o_auth_flows_user_pool_client = True
+        client.allowed_o_auth_flows = ["code"]  # never `implicit`: it puts tokens into addresses
+        client.allowed_o_auth_scopes = ["openid"]
+        self.node.add_validation(_PeopleComeBack(self._pages))
+        return domain
 
     def _own_user_pool(
         self,
@@ -243,6 +309,30 @@ class BrowserIdentity(Construct):
         return user_pool
 
 
+@jsii.implements(IValidation)
+class _PeopleComeBack:
+    """Looks at synthesis, after everyone who may have named a page."""
+
+    def __init__(self, pages: list[str]) -> None:
+        self._pages = pages
+
+    def validate(self) -> list[str]:
+        """Called by CDK: one message per finding."""
+        try:
+            _refuse_from_nowhere(self._pages)
+        except ValueError as refusal:
+            return [str(refusal)]
+        return []
+
+
+def _refuse_from_nowhere(pages: list[str]) -> None:
+    if not pages:
+        raise ValueError(
+            "SIGN_IN_FROM_NOWHERE: there is a sign-in page, and no page that people come back to from it, which Cognito refuses at deployment. "
+            "Name one by allow_sign_in_from('https://your.page/'), or leave sign_in_prefix out."
+        )
+
+
 def _known(duration: Duration | None) -> Duration | None:
     return None if duration is None or duration.is_unresolved() else duration
 
@@ -262,6 +352,16 @@ def _check_password_length(length: int) -> None:
         raise ValueError(
             f"PASSWORD_LENGTH: password_length is {length!r}; it takes {_SHORTEST_PASSWORD} to {_LONGEST_PASSWORD}. Choose a length "
             "within that range; Cognito itself would take 6."
+        )
+
+
+def _check_sign_in_prefix(prefix: str | None) -> None:
+    if prefix is None or is_unresolved(prefix):
+        return
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", prefix) or any(word in prefix for word in _RESERVED_IN_PREFIXES):
+        raise ValueError(
+            f"SIGN_IN_PREFIX: {prefix!r} cannot begin a sign-in page's address; allowed are 1 to 63 lower-case letters, digits and hyphens "
+            f"between them, without {', '.join(_RESERVED_IN_PREFIXES)}. Choose such a prefix, which nobody else in the region has."
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import CfnParameter, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
@@ -238,3 +238,66 @@ class TestThePage:
 def test_no_output_is_made(stack: Stack) -> None:
     BrowserIdentity(stack, "Identity")
     assert "Outputs" not in Template.from_stack(stack).to_json()
+
+
+class TestSignInPage:
+    def test_without_a_prefix_there_is_none(self, stack: Stack) -> None:
+        identity = BrowserIdentity(stack, "Identity")
+        assert (identity.sign_in_domain, identity.sign_in_url) == (None, None)
+        template = Template.from_stack(stack)
+        template.resource_count_is("AWS::Cognito::UserPoolDomain", 0)
+        template.has_resource_properties("AWS::Cognito::UserPoolClient", {"AllowedOAuthFlowsUserPoolClient": False})
+        assert "signInUrl" not in identity.browser_config
+
+    def test_people_come_back_to_the_named_pages_with_a_code_and_never_with_a_token(self, stack: Stack) -> None:
+        identity = BrowserIdentity(stack, "Identity", sign_in_prefix="example-chat")
+        identity.allow_sign_in_from("https://a.example.com/")
+        identity.allow_sign_in_from("http://localhost:5173/")
+        pages = ["https://a.example.com/", "http://localhost:5173/"]
+        Template.from_stack(stack).has_resource_properties(
+            "AWS::Cognito::UserPoolClient",
+            {
+                "AllowedOAuthFlowsUserPoolClient": True,
+                "AllowedOAuthFlows": ["code"],
+                "AllowedOAuthScopes": ["openid"],
+                "CallbackURLs": pages,
+                "LogoutURLs": pages,
+                "GenerateSecret": False,
+            },
+        )
+
+    def test_the_newer_page_has_the_style_without_which_it_is_not_shown(self, stack: Stack) -> None:
+        BrowserIdentity(stack, "Identity", sign_in_prefix="example-chat").allow_sign_in_from("https://a.example.com/")
+        template = Template.from_stack(stack)
+        template.has_resource_properties("AWS::Cognito::UserPoolDomain", {"Domain": "example-chat", "ManagedLoginVersion": 2})
+        template.has_resource_properties("AWS::Cognito::ManagedLoginBranding", {"UseCognitoProvidedValues": True})
+
+    def test_the_page_is_told_where_to_sign_in(self, stack: Stack) -> None:
+        identity = BrowserIdentity(stack, "Identity", sign_in_prefix="example-chat")
+        identity.allow_sign_in_from("https://a.example.com/")
+        assert identity.browser_config["signInUrl"] == identity.sign_in_url
+        assert ".auth." in str(stack.resolve(identity.sign_in_url))
+
+    def test_pages_to_come_back_to_may_be_known_only_at_deployment(self, stack: Stack) -> None:
+        page = CfnParameter(stack, "Page").value_as_string
+        BrowserIdentity(stack, "Identity", sign_in_prefix="example-chat").allow_sign_in_from(page)
+        Template.from_stack(stack).has_resource_properties("AWS::Cognito::UserPoolClient", {"CallbackURLs": [{"Ref": "Page"}]})
+
+    @pytest.mark.parametrize("prefix", ["", "Chat", "-chat", "chat-", "my_chat", "my-aws-chat", "x" * 64])
+    def test_a_prefix_that_cognito_refuses_is_refused(self, stack: Stack, prefix: str) -> None:
+        with pytest.raises(ValueError, match="^SIGN_IN_PREFIX: "):
+            BrowserIdentity(stack, "Identity", sign_in_prefix=prefix)
+
+    def test_a_page_without_https_is_refused(self, stack: Stack) -> None:
+        identity = BrowserIdentity(stack, "Identity", sign_in_prefix="example-chat")
+        with pytest.raises(ValueError, match="^SIGN_IN_PAGE: http://app.example.com/ is no page"):
+            identity.allow_sign_in_from("http://app.example.com/")
+
+    def test_a_page_to_come_back_to_from_nowhere_is_refused(self, stack: Stack) -> None:
+        with pytest.raises(ValueError, match="^SIGN_IN_PAGE: .* has no sign-in page"):
+            BrowserIdentity(stack, "Identity").allow_sign_in_from("https://a.example.com/")
+
+    def test_a_sign_in_page_that_nobody_comes_back_from_is_refused_at_synthesis(self, stack: Stack) -> None:
+        BrowserIdentity(stack, "Identity", sign_in_prefix="example-chat")
+        with pytest.raises(RuntimeError, match="SIGN_IN_FROM_NOWHERE"):
+            Template.from_stack(stack)

@@ -64,10 +64,12 @@ class Fronts(GalleryStack):
             threat_protection=True,
             email=cognito.UserPoolEmail.with_cognito("help@example.com"),
             refresh_token_validity=Duration.days(7),
+            sign_in_prefix="gallery-chat",
             removal_policy=RemovalPolicy.RETAIN,
             guests=False,
         )
         identity.allow_to_call(self.chat.url)
+        identity.allow_sign_in_from("https://chat.example.com/")
         second_page = BrowserIdentity(self, "SecondPage", user_pool=identity.user_pool)
         second_page.allow_to_call(self.chat.url)
         return identity
