@@ -301,3 +301,11 @@ def parse_function_reference(reference: str) -> tuple[str, str | None]:
         reference = reference.removeprefix("function:")
     name, _, qualifier = reference.partition(":")
     return name, qualifier or None
+
+
+def parse_function_place(reference: str) -> tuple[str | None, str | None]:
+    """Region and account of a function given by ARN or partial ARN; None where the reference does not say."""
+    parts = reference.split(":")
+    if parts[0] == "arn" and len(parts) > 6:
+        return parts[3], parts[4]
+    return None, parts[0] if len(parts) > 2 and parts[1] == "function" else None

@@ -11,6 +11,8 @@ from uuid import uuid4
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from constructs_pkg.emulator.log_tail import LogTail
+
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionError:
@@ -80,6 +82,7 @@ class Invocation:
         on_pause, on_resume: Set by the environment: hold back the function's writes, and let them flow again.
         on_kill: Set by the environment: ends its process at once.
         error: How it failed, or None.
+        tail: Takes the lines of its log, where the caller asked for them.
     """
 
     payload: bytes
@@ -101,6 +104,7 @@ class Invocation:
     on_resume: Callable[[], None] | None = None
     on_kill: Callable[[], None] | None = None
     error: FunctionError | None = None
+    tail: LogTail | None = None
     ended_at: float = 0.0
 
     def begin(self, content_type: str, *, streaming: bool) -> None:

@@ -16,10 +16,11 @@ from uuid import uuid4
 
 from constructs_pkg.emulator.concurrency import Throttled
 from constructs_pkg.emulator.eventstream import CONTENT_TYPE, encode_blob, encode_event
-from constructs_pkg.emulator.functions import parse_function_reference
+from constructs_pkg.emulator.functions import parse_function_place, parse_function_reference
 from constructs_pkg.emulator.http_server import Exchange, HttpServer
 from constructs_pkg.emulator.iam import RefusalResponse, SignatureRefusal, api_refusal
 from constructs_pkg.emulator.invocation import FunctionError, Invocation
+from constructs_pkg.emulator.log_tail import LogTail
 from constructs_pkg.emulator.runtime_api import BUFFERED_RESPONSE_BYTES
 from constructs_pkg.emulator.service import request_context
 
@@ -93,14 +94,18 @@ class LambdaApi:
             exchange.respond(202, [("x-amzn-RequestId", request_id)], b"")
             return
         version = service.function.version_of(qualifier) or "$LATEST"
-        sink = StreamingSink(exchange, request_id, version) if streaming else BufferedSink(exchange, request_id, version)
+        tail = LogTail() if request.header("x-amz-log-type") == "Tail" else None
+        sink = (StreamingSink if streaming else BufferedSink)(exchange, request_id, version, tail)
         invocation = self._invocation(exchange, service, qualifier, request_id, sink)
+        invocation.tail = tail
         exchange.on_pause, exchange.on_resume, exchange.on_lost = invocation.pause, invocation.resume, invocation.resume
         try:
             await service.invoke(qualifier, invocation)
         except Throttled as throttled:
             document = {"Reason": throttled.reason, "Type": "User", "message": "Rate Exceeded."}
             raise _ApiError(429, "TooManyRequestsException", document) from throttled
+        if tail is not None and invocation.error is not None and not invocation.started_at:
+            tail.close()  # it never reached an environment, which would have closed it
 
     def _invocation(
         self,
@@ -128,8 +133,13 @@ class LambdaApi:
         Raises:
             _ApiError: no signature that holds, no permission, or no such function.
         """
-        name, qualifier = parse_function_reference(reference)
-        qualifier = parse_qs(raw_query).get("Qualifier", [qualifier])[0]
+        name, named = parse_function_reference(reference)
+        asked = parse_qs(raw_query).get("Qualifier", [None])[0]
+        if asked and named and asked != named:
+            message = "The derived qualifier from the function name does not match the specified qualifier."
+            raise _ApiError(400, "InvalidParameterValueException", {"Type": "User", "message": message})
+        qualifier = asked or named
+        its_region, its_account = parse_function_place(reference)
         gate = self.gate
         if gate is None:
             raise _ApiError(503, "ServiceException", {"Type": "Service", "Message": "The emulator is still starting"})
@@ -139,9 +149,14 @@ class LambdaApi:
             principal, region = gate.identify_anywhere(exchange.request, service="lambda")
         except SignatureRefusal as refusal:
             raise _ApiError.refusal(api_refusal(refusal)) from refusal
-        if service is None or service.function.region != region:
-            # A function is of one region, and this endpoint stands for those of all.
-            service, account = None, principal.account if principal is not None else "000000000000"
+        if its_region not in (None, region):
+            # In AWS's words: https://github.com/alexcasalboni/aws-lambda-power-tuning/issues/18
+            message = f"Functions from '{its_region}' are not reachable in this region ('{region}')"
+            raise _ApiError(404, "ResourceNotFoundException", {"Type": "User", "Message": message})
+        if service is None or service.function.region != region or its_account not in (None, service.function.account):
+            # A function is of one region and account, and this endpoint stands for those of all.
+            account = its_account or (principal.account if principal is not None else "000000000000")
+            service = None
             arn = f"arn:aws:lambda:{region}:{account}:function:{name}" + (f":{qualifier}" if qualifier else "")
         decision = gate.authorizer.authorize(principal, "lambda:InvokeFunction", arn, request_context(exchange.request))
         if not decision.allowed:
@@ -209,8 +224,9 @@ class DiscardingSink:
 class BufferedSink:
     """Invoke: the whole payload at once. A stream is gathered, as Lambda does for a function that streams but was not asked to."""
 
-    def __init__(self, exchange: Exchange, request_id: str, version: str) -> None:
+    def __init__(self, exchange: Exchange, request_id: str, version: str, tail: LogTail | None) -> None:
         self._exchange = exchange
+        self._tail = tail
         self._headers = [("x-amzn-RequestId", request_id), ("X-Amz-Executed-Version", version)]
         self._chunks: list[bytes] = []
         self._size = 0
@@ -233,14 +249,23 @@ class BufferedSink:
         if self._size > BUFFERED_RESPONSE_BYTES:
             message = f"Response payload size exceeded maximum allowed payload size ({BUFFERED_RESPONSE_BYTES} bytes)."
             self.fail(FunctionError.of_platform("Function.ResponseSizeTooLarge", message))
-        elif self._exchange.alive:
-            self._exchange.respond(200, [("Content-Type", "application/json"), *self._headers], b"".join(self._chunks))
+        else:
+            self._respond([], b"".join(self._chunks))
 
     def fail(self, error: FunctionError) -> None:
         """See ResponseSink."""
-        if self._exchange.alive:
-            headers = [("Content-Type", "application/json"), ("X-Amz-Function-Error", "Unhandled"), *self._headers]
-            self._exchange.respond(200, headers, error.payload)
+        self._respond([("X-Amz-Function-Error", "Unhandled")], error.payload)
+
+    def _respond(self, headers: list[tuple[str, str]], body: bytes) -> None:
+        def respond(log: str | None) -> None:
+            if self._exchange.alive:
+                told = [("X-Amz-Log-Result", log)] if log is not None else []
+                self._exchange.respond(200, [("Content-Type", "application/json"), *headers, *self._headers, *told], body)
+
+        if self._tail is None:
+            respond(None)
+        else:
+            self._tail.then(respond)
 
 
 class StreamingSink:
@@ -250,8 +275,9 @@ class StreamingSink:
     words AWS puts into them for which failure is unproven here: the error's type, and its document).
     """
 
-    def __init__(self, exchange: Exchange, request_id: str, version: str) -> None:
+    def __init__(self, exchange: Exchange, request_id: str, version: str, tail: LogTail | None) -> None:
         self._exchange = exchange
+        self._tail = tail
         self._headers = [("x-amzn-RequestId", request_id), ("X-Amz-Executed-Version", version)]
 
     def begin(self, content_type: str, *, streaming: bool) -> None:
@@ -279,5 +305,12 @@ class StreamingSink:
         self._complete({"ErrorCode": error.error_type, "ErrorDetails": error.payload.decode("utf-8", "replace")})
 
     def _complete(self, document: Mapping[str, str]) -> None:
-        self._exchange.write(encode_event("InvokeComplete", document))
-        self._exchange.end()
+        def complete(log: str | None) -> None:
+            told = {"LogResult": log} if log is not None else {}
+            self._exchange.write(encode_event("InvokeComplete", {**document, **told}))
+            self._exchange.end()
+
+        if self._tail is None:
+            complete(None)
+        else:
+            self._tail.then(complete)

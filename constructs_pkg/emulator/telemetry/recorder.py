@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from constructs_pkg.emulator.functions import Function, FunctionUrl
     from constructs_pkg.emulator.http_server import Exchange
     from constructs_pkg.emulator.invocation import FunctionError, Invocation
+    from constructs_pkg.emulator.log_tail import LogTail
 
 KEPT_LINES = 10_000
 """So many log lines are kept for those who ask."""
@@ -190,7 +191,7 @@ class FunctionTelemetry:
         """For one environment. `kind` is as in AWS_LAMBDA_INITIALIZATION_TYPE."""
         return EnvironmentTelemetry(self, version=version, kind=kind)
 
-    def line(self, text: str) -> None:
+    def line(self, text: str, tail: LogTail | None = None) -> None:
         """A line that the function itself wrote."""
         document = _document(text)
         if self._json and isinstance(document, dict) and "_aws" not in document:
@@ -198,9 +199,11 @@ class FunctionTelemetry:
             if "level" in document and level < self._application_level:
                 return
         self.telemetry.take(self.function, text, document)
+        if tail is not None:
+            tail.add(text)
         self.say(text)
 
-    def event(self, event: PlatformEvent) -> None:
+    def event(self, event: PlatformEvent, tail: LogTail | None = None) -> None:
         """An event of the platform, written as the function's log format and level have it."""
         if LEVELS[event.level] < self._level:
             return
@@ -208,10 +211,14 @@ class FunctionTelemetry:
         if self._json:
             line = platform_logs.json_line(event, now)
             self.telemetry.take(self.function, line, {"type": event.type, "record": event.record})
+            if tail is not None:
+                tail.add(line)
             self.say(line)
             return
         for line in platform_logs.text_lines(event):
             self.telemetry.take(self.function, line, None)
+            if tail is not None:
+                tail.add(line)
             self.say(line)
 
     def throttled(self, qualifier: str | None) -> None:
@@ -274,6 +281,7 @@ class EnvironmentTelemetry:
         self._started_at = datetime.now(UTC)
         self._peak_mb: int | None = None
         self._look_again_at = 0.0
+        self._tail: LogTail | None = None
         self.pid = 0
 
     @property
@@ -283,7 +291,7 @@ class EnvironmentTelemetry:
 
     def line(self, text: str) -> None:
         """A line that the function itself wrote."""
-        self._function.line(text)
+        self._function.line(text, self._tail)
 
     def init_started(self, phase: str = "init") -> None:
         """The init phase begins, or is begun anew in the phase `invoke`."""
@@ -328,6 +336,7 @@ class EnvironmentTelemetry:
     def began(self, invocation: Invocation, *, provisioned: bool, busy: int, allocated: int) -> None:
         """An invocation begins; see FunctionTelemetry.began."""
         self._started_at = datetime.now(UTC)
+        self._tail = invocation.tail
         stream = Stream(
             function=self._function.function,
             qualifier=qualifier_of(invocation),
@@ -336,7 +345,7 @@ class EnvironmentTelemetry:
         )
         self._function.began(stream, provisioned=provisioned, busy=busy, allocated=allocated)
         self._function.event(
-            platform_logs.start(request_id=invocation.request_id, version=self._version, trace=invocation.trace_id)
+            platform_logs.start(request_id=invocation.request_id, version=self._version, trace=invocation.trace_id), self._tail
         )
 
     def ended(self, invocation: Invocation, *, status: str = "success", error_type: str | None = None) -> None:
@@ -351,7 +360,7 @@ class EnvironmentTelemetry:
             error_type=error_type,
         )
         common: dict[str, Any] = {"request_id": invocation.request_id, "trace": invocation.trace_id, "answer": answer}
-        self._function.event(platform_logs.runtime_done(started_at=self._started_at, **common))
+        self._function.event(platform_logs.runtime_done(started_at=self._started_at, **common), self._tail)
         self._function.event(
             platform_logs.report(
                 memory_mb=self._function.function.memory_mb,
@@ -359,8 +368,12 @@ class EnvironmentTelemetry:
                 init_seconds=self._init_seconds,
                 restore_seconds=self._restore_seconds,
                 **common,
-            )
+            ),
+            self._tail,
         )
+        if self._tail is not None:
+            self._tail.close()
+            self._tail = None
         self._init_seconds = self._restore_seconds = None
         self._function.ended(invocation, answer)
 
