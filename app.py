@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The example stacks, each in the region that the context value `region` names (`cdk deploy -c region=eu-west-1`).
 
-The context value `stacks` makes some of them alone, as in `-c stacks=ChatStack,FinancialStack`.
+The context value `stacks` makes some of them alone, as in `-c stacks=ChatStack,FinancialStack`; `removal-policy=destroy` lets what they
+keep go with them (docs/deploying.md).
 """
 
 import os
@@ -13,6 +14,7 @@ from stacks.chat.stack import ChatStack
 from stacks.financial.stack import FinancialStack
 from stacks.observability.stack import ObservabilityStack
 from stacks.recommendations.stack import RecommendationsStack
+from stacks.removal import apply_removal_policy
 from stacks.speech.stack import SpeechStack
 from stacks.summarization.stack import SummarizationStack
 
@@ -27,4 +29,5 @@ if not wanted or ObservabilityStack.__name__ in wanted:
     watched = [found for stack in made for found in stack.node.find_all() if isinstance(found, StreamingFunction)]
     ObservabilityStack(app, ObservabilityStack.__name__, env=environment, watched=watched)
 
+apply_removal_policy(app)
 app.synth()

@@ -24,9 +24,9 @@ COPIED: Final = ("app.py", "cdk.json", "constructs_pkg", "stacks", "tests/e2e")
 LIMIT_SECONDS: Final = 300
 """Longest run of the CLI. The first synthesis on a machine fetches what the handlers require."""
 
-CONTEXT: Final = {"chat:most-warm-environments": "1", "speech:recogniser": "pocketsphinx"}
+CONTEXT: Final = {"chat:most-warm-environments": "1", "speech:recogniser": "pocketsphinx", "removal-policy": "destroy"}
 """What is deployed otherwise than by default: a fixed number of warm environments, which the endpoint can tell of, as it cannot of autoscaling;
-and a function that hears by itself, as nothing here takes Transcribe's place."""
+a function that hears by itself, as nothing here takes Transcribe's place; and nothing that stays when it is destroyed."""
 
 ENTRIES: Final = ("index.py", "main.py", "app.py", "index.mjs", "index.js", "index.ts", "index.mts")
 CHANGE: Final = {".py": "\nCHANGED = True\n", ".js": "\nglobalThis.changed = true;\n"}

@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from constructs_pkg.emulator.cache import cache_folder
+from constructs_pkg.emulator.runtimes.npm import find_node, install_packages
 from tests.e2e.cdk import Project
-from tests.e2e.deployed import Deployed, inventory
+from tests.e2e.deployed import BUCKET, USER_POOL, Deployed, inventory
 from tests.e2e.endpoint import Endpoint, ministack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 HERE = Path(__file__).parent
+EMPTIER = "@aws-sdk/client-s3"
+"""What CDK's function that empties buckets needs, and Lambda has: fetched by npm once."""
+NODE = 24
+
 LIMIT_SECONDS = 900
 """Longest wait for one test: the first has the set-up, the CLI's own limits are shorter."""
 
@@ -53,8 +59,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def endpoint(folder: Path, say: Callable[[str], None]) -> Iterator[Endpoint]:
+    packages = install_packages(find_node(NODE), [EMPTIER], cache_folder() / "nodejs" / "e2e-client-s3")
     say("starting MiniStack on a free port of 127.0.0.1")
-    with ministack(folder) as running:
+    with ministack(folder, packages) as running:
         yield running
 
 
@@ -99,8 +106,27 @@ def layer_changed(project: Project, handlers_changed: Stage) -> Stage:
 
 
 @pytest.fixture(scope="session")
-def destroyed(project: Project, layer_changed: Stage) -> dict[str, set[str]]:
+def used(project: Project, layer_changed: Stage) -> dict[str, list[str]]:
+    """What was put into the last deployment, by what was put there: an object in each bucket, and a person."""
+    found: dict[str, list[str]] = {BUCKET: [], USER_POOL: []}
+    for stack in layer_changed.stacks.values():
+        for bucket in stack.of_type(BUCKET):
+            s3 = project.endpoint.client("s3")
+            s3.put_object(Bucket=bucket.physical_id, Key="some/thing", Body=b"left behind")
+            s3.put_bucket_tagging(
+                Bucket=bucket.physical_id, Tagging={"TagSet": bucket.properties["Tags"]}
+            )  # the endpoint drops them
+            found[BUCKET].append(bucket.physical_id)
+        for pool in stack.of_type(USER_POOL):
+            cognito = project.endpoint.client("cognito-idp")
+            cognito.admin_create_user(UserPoolId=pool.physical_id, Username="ann@example.com", MessageAction="SUPPRESS")
+            found[USER_POOL].append(pool.physical_id)
+    return found
+
+
+@pytest.fixture(scope="session")
+def destroyed(project: Project, used: dict[str, list[str]]) -> dict[str, set[str]]:
     """What is there after the last stack."""
-    assert layer_changed.stacks
+    assert used
     project.destroy()
     return inventory(project.endpoint)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from tests.e2e.endpoint import Endpoint
 
 FUNCTION, ALIAS, URL, VERSION = "AWS::Lambda::Function", "AWS::Lambda::Alias", "AWS::Lambda::Url", "AWS::Lambda::Version"
+BUCKET, USER_POOL = "AWS::S3::Bucket", "AWS::Cognito::UserPool"
 ALARM, LAYER, PERMISSION, ROLE = (
     "AWS::CloudWatch::Alarm",
     "AWS::Lambda::LayerVersion",
@@ -28,6 +29,9 @@ LISTINGS: Final = (
     ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
     ("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
     ("apigateway", "get_rest_apis", "items", "name"),
+    ("cloudfront", "list_distributions", "DistributionList.Items", "Id"),
+    ("cloudfront", "list_origin_access_controls", "OriginAccessControlList.Items", "Name"),
+    ("cognito-identity", "list_identity_pools", "IdentityPools", "IdentityPoolId"),
     ("cognito-idp", "list_user_pools", "UserPools", "Id"),
     ("dynamodb", "list_tables", "TableNames", None),
     ("kinesis", "list_streams", "StreamNames", None),
@@ -35,9 +39,14 @@ LISTINGS: Final = (
     ("s3", "list_buckets", "Buckets", "Name"),
     ("ssm", "describe_parameters", "Parameters", "Name"),
     ("ecr", "describe_repositories", "repositories", "repositoryName"),
+    ("wafv2", "list_web_acls", "WebACLs", "Name"),
 )
 
-ARGUMENTS: Final = {"list_user_pools": {"MaxResults": 60}}
+ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
+    "list_identity_pools": {"MaxResults": 60},
+    "list_user_pools": {"MaxResults": 60},
+    "list_web_acls": {"Scope": "CLOUDFRONT"},
+}
 
 
 class Resource(NamedTuple):
@@ -70,7 +79,6 @@ class Deployed:
             for found in listed
             if found["ResourceStatus"] != "DELETE_COMPLETE"
         }
-        self.template = template
         self.versions = {
             alias.logical_id: endpoint.client("lambda").get_alias(
                 FunctionName=self.physical(alias.properties["FunctionName"]), Name=alias.properties["Name"]
@@ -85,16 +93,6 @@ class Deployed:
         """What a `Ref` or the ARN of a resource leads to."""
         logical_id = reference["Ref"] if "Ref" in reference else reference["Fn::GetAtt"][0]
         return self.resources[logical_id].physical_id
-
-    @property
-    def kept(self) -> set[str]:
-        """The physical ids of what the template keeps when the stack is deleted."""
-        resources = self.template["Resources"]
-        return {
-            found.physical_id
-            for name, found in self.resources.items()
-            if resources[name].get("DeletionPolicy", "Delete") in ("Retain", "RetainExceptOnCreate")
-        }
 
     def streaming(self) -> Iterator[tuple[str, Resource, Resource]]:
         """The name of each function that an alias leads to, its own resource and the alias's."""

@@ -85,26 +85,32 @@ class Endpoint:
         )
 
     def all(self, service: str, operation: str, key: str, **arguments: Any) -> list[Any]:
-        """All items of all pages of a listing."""
+        """All items of all pages of a listing; `key` is where they are in the answer, such as `Things.Items`."""
         client = self.client(service)
         if client.can_paginate(operation):
-            found: list[Any] = client.get_paginator(operation).paginate(**arguments).build_full_result().get(key, [])
-            return found
-        listed: list[Any] = getattr(client, operation)(**arguments)[key]
-        return listed
+            answer = client.get_paginator(operation).paginate(**arguments).build_full_result()
+        else:
+            answer = getattr(client, operation)(**arguments)
+        for step in key.split("."):
+            answer = answer.get(step) or []  # CloudFront says of an empty listing nothing but that it is
+            if not answer:
+                break
+        found: list[Any] = answer
+        return found
 
 
 @contextmanager
-def ministack(folder: Path) -> Iterator[Endpoint]:
+def ministack(folder: Path, packages: Path | None = None) -> Iterator[Endpoint]:
     """Starts MiniStack, and ends it and all that it started.
 
     Args:
         folder: Takes its log and its temporary files.
+        packages: What its Node.js functions find beside their own packages, as those on Lambda find AWS's SDK. Default: nothing.
     """
     if not PYTHON.is_file():
         raise FileNotFoundError(f"{PYTHON} is not there. Run: make e2e")
     for attempt in range(ATTEMPTS):
-        with _started(folder / f"ministack-{attempt}.log") as (process, endpoint):
+        with _started(folder / f"ministack-{attempt}.log", packages) as (process, endpoint):
             if not _is_ready(process, endpoint):
                 continue  # another program took the port in between
             yield endpoint
@@ -113,7 +119,7 @@ def ministack(folder: Path) -> Iterator[Endpoint]:
 
 
 @contextmanager
-def _started(log: Path) -> Iterator[tuple[subprocess.Popen[bytes], Endpoint]]:
+def _started(log: Path, packages: Path | None) -> Iterator[tuple[subprocess.Popen[bytes], Endpoint]]:
     port = _free_port()
     settings = {
         **KEYS,
@@ -130,6 +136,7 @@ def _started(log: Path) -> Iterator[tuple[subprocess.Popen[bytes], Endpoint]]:
         "SFTP_ENABLED": "0",
         "DOCKER_HOST": "unix:///nowhere",
         "AWS_EC2_METADATA_DISABLED": "true",
+        **({"NODE_PATH": str(packages)} if packages is not None else {}),
     }
     program = [str(PYTHON), str(Path(__file__).with_name("endpoint_process.py"))]
     with log.open("wb") as output:

@@ -61,6 +61,11 @@ ANSWERED_WRONGLY: Final = (
         "constructs/test_rest_api.py::test_a_permission_for_each_route_and_none_for_the_consoles_test",
         why="shows an alias's permission on the unqualified function too",
     ),
+    LeftOut(
+        "AWS::S3::Bucket",
+        "stacks/test_removal.py::test_each_bucket_is_emptied_before_it_is_deleted",
+        why="drops Tags, by which CDK's function knows the buckets that it may empty, and deletes a bucket with objects in it",
+    ),
 )
 """Deployed, but not asked about."""
 

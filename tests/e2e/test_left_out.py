@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import botocore.exceptions
 import pytest
 
+from tests.e2e.deployed import BUCKET
 from tests.e2e.left_out import EVERYTHING, METRIC_MATH, UNKNOWN
 
 if TYPE_CHECKING:
@@ -48,6 +49,13 @@ def test_an_alarm_on_an_expression_still_rolls_back(endpoint: Endpoint) -> None:
     finally:
         cloudformation.delete_stack(StackName=name)
         cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+
+
+def test_the_endpoint_still_drops_tags_of_buckets(first: Stage, endpoint: Endpoint) -> None:
+    bucket = next(bucket for stack in first.stacks.values() for bucket in stack.of_type(BUCKET))
+    assert bucket.properties["Tags"]
+    with pytest.raises(botocore.exceptions.ClientError, match="NoSuchTagSet"):
+        endpoint.client("s3").get_bucket_tagging(Bucket=bucket.physical_id)
 
 
 def test_the_endpoint_still_drops_how_an_integration_answers(first: Stage, endpoint: Endpoint) -> None:
