@@ -145,6 +145,7 @@ class Runtime:
         self.listener = listener
         self.process = process
         self.connection: Connection | None = None
+        self.delivered_at = 0.0  # time.monotonic(), when the last invocation's seconds began
         self._invocations = 0
 
     def accept(self) -> Connection:
@@ -172,6 +173,7 @@ class Runtime:
         self._invocations += 1
         connection = self.await_next()
         payload = json.dumps(event).encode() if body is None else body
+        self.delivered_at = time.monotonic()
         fields = {
             "Lambda-Runtime-Aws-Request-Id": f"request-{self._invocations}",
             "Lambda-Runtime-Deadline-Ms": str(int((time.time() + timeout) * 1000)),

@@ -54,11 +54,11 @@ def assert_fit_for_the_next(runtime: Runtime) -> None:
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_handler_that_blocks_is_cut_off_in_order(start: Start, block: str) -> None:
     runtime = start(handler(BLOCKS[block]), environment=MARGIN)
-    begin = time.monotonic()
     reply = runtime.invoke(url_event(), timeout=1.2)
+    taken = time.monotonic() - runtime.delivered_at
     assert reply.body == b'event: text\ndata: {"text":"x"}\n\n' + TOLD
     assert reply.trailers == {}, "an orderly end"
-    assert 0.5 < time.monotonic() - begin < 1.2
+    assert 0.5 < taken < 1.2
     assert_fit_for_the_next(runtime)
 
 
@@ -113,9 +113,8 @@ def test_a_stream_that_is_complete_is_not_told_again(start: Start) -> None:
 
 def test_the_longest_stream_is_a_limit_of_its_own(start: Start) -> None:
     runtime = start(handler(BLOCKS["sleeps"]), environment={"STREAM_MAX_DURATION_SECONDS": "1"})
-    begin = time.monotonic()
     assert runtime.invoke(url_event(), timeout=60).body.endswith(TOLD)
-    assert 0.9 < time.monotonic() - begin < 2
+    assert 0.9 < time.monotonic() - runtime.delivered_at < 5
     assert_fit_for_the_next(runtime)
 
 
@@ -171,11 +170,10 @@ def test_a_handler_that_will_not_go_costs_its_process(start: Start) -> None:
         environment=MARGIN,
     )
     runtime.deliver(url_event(), timeout=1.2)
-    begin = time.monotonic()
     assert runtime.rest(runtime.head()).body.endswith(TOLD)
     code, log = runtime.exit()
     assert code == 1
-    assert time.monotonic() - begin < 1.2, "before Lambda's own timeout"
+    assert time.monotonic() - runtime.delivered_at < 1.2, "before Lambda's own timeout"
     assert log.count("RUNTIME_EXIT") == 1
 
 
