@@ -54,23 +54,24 @@ def shipped_files(directory: Path, *, without: Collection[Path] = ()) -> Iterato
         directory: The folder.
         without: Folders below it that are left out too.
     """
-    yield from _files_of(directory, without, ())
+    for entry in _files_of(str(directory), {str(path) for path in without}, ()):
+        yield Path(entry.path)
 
 
-def _files_of(folder: Path, without: Collection[Path], above: tuple[Path, ...]) -> Iterator[Path]:
+def _files_of(folder: str, without: Collection[str], above: tuple[str, ...]) -> Iterator[os.DirEntry[str]]:
+    # Every synthesis walks here, past all files of the layer: paths as text cost a fraction of Path objects.
     with os.scandir(folder) as found:
         entries = sorted((entry for entry in found if entry.name not in _NEVER_SHIPPED_NAMES), key=lambda entry: entry.name)
     for entry in entries:
         if entry.is_file() and not entry.name.endswith(".pyc"):
-            yield folder / entry.name
+            yield entry
     above = (*above, folder)
     for entry in entries:
-        path = folder / entry.name
-        if not entry.is_dir() or path in without:
+        if not entry.is_dir() or entry.path in without:
             continue
-        if entry.is_symlink() and any(path.samefile(outer) for outer in above):
+        if entry.is_symlink() and any(os.path.samefile(entry.path, outer) for outer in above):  # noqa: PTH121
             continue  # it leads back to where it lies
-        yield from _files_of(path, without, above)
+        yield from _files_of(entry.path, without, above)
 
 
 def fingerprint(directory: Path, *, without: Collection[Path] = ()) -> str:
@@ -78,7 +79,8 @@ def fingerprint(directory: Path, *, without: Collection[Path] = ()) -> str:
 
     CDK's own asset hash ignores file modes: a wrapper script that lost its run bit would never be uploaded again.
     """
-    files = [(path, path.stat()) for path in shipped_files(directory, without=without)]
+    root = str(directory)
+    files = [(entry.path, entry.stat()) for entry in _files_of(root, {str(path) for path in without}, ())]
     seen = tuple((path, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ino) for path, found in files)
     known = _known.get(directory)
     if known is not None and known[0] == seen:
@@ -86,12 +88,12 @@ def fingerprint(directory: Path, *, without: Collection[Path] = ()) -> str:
     digest = hashlib.sha256()
     for path, found in files:
         executable = bool(found.st_mode & stat.S_IXUSR)
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(directory).as_posix()}\0{int(executable)}\0{len(content)}\0".encode())
+        content = Path(path).read_bytes()
+        digest.update(f"{Path(path).relative_to(directory).as_posix()}\0{int(executable)}\0{len(content)}\0".encode())
         digest.update(content)
     _known[directory] = seen, digest.hexdigest()
     return digest.hexdigest()
 
 
-_known: dict[Path, tuple[tuple[tuple[Path, int, int, int, int], ...], str]] = {}
+_known: dict[Path, tuple[tuple[tuple[str, int, int, int, int], ...], str]] = {}
 """What was fingerprinted last of each folder, by what its files looked like: an app of many stacks ships the same layer in each."""

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ._lasting import runtime_name_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -68,5 +70,6 @@ def require_runtime(runtime: lambda_.Runtime, served: Sequence[str], how: str) -
     Raises:
         ValueError: `CODE_RUNTIME`.
     """
-    if runtime.name not in served:
-        raise ValueError(f"CODE_RUNTIME: {runtime.name} cannot stream {how}; it serves {', '.join(served)}. Choose one of these.")
+    name = runtime_name_of(runtime)
+    if name not in served:
+        raise ValueError(f"CODE_RUNTIME: {name} cannot stream {how}; it serves {', '.join(served)}. Choose one of these.")

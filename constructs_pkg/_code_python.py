@@ -10,7 +10,7 @@ from ._assets import fingerprint
 from ._bundling import Bundle, Target, bundle
 from ._bundling.size import measure
 from ._code_binding import BoundCode, asset
-from ._lasting import stack_of
+from ._lasting import architecture_name_of, runtime_name_of, stack_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,7 +65,7 @@ def _binding(
     directory: Path, handler: str, runtime: lambda_.Runtime, environment: Mapping[str, str]
 ) -> Callable[[Construct, lambda_.Architecture], BoundCode]:
     def bind(scope: Construct, architecture: lambda_.Architecture) -> BoundCode:
-        target = Target(python=runtime.name.removeprefix("python"), architecture=architecture.name)
+        target = Target(python=runtime_name_of(runtime).removeprefix("python"), architecture=architecture_name_of(architecture))
         made = bundled(scope, directory, target)
         return BoundCode(
             code=asset(scope, made),

@@ -34,7 +34,6 @@ class ImportedUrl(StreamingUrl):
             )
         self.alias = alias
         self.auth_type = auth_type
-        self.url = url
         self._function = alias.version.lambda_
         # An imported alias takes no permission in a stack without an explicit account; an imported function can be told to.
         self._grants_on = lambda_.Function.from_function_attributes(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
     from constructs import Construct
 
+_OWN: Final = "_streaming_own_log_group"
 _KEY_ACTIONS: Final = ("kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*")
 
 
@@ -26,13 +27,20 @@ def own_log_group(scope: Construct, id: str, *, retention: logs.RetentionDays | 
     """
     if key is not None:
         _let_logs_use(key, Stack.of(scope))
-    return logs.LogGroup(
+    made = logs.LogGroup(
         scope,
         id,
         retention=retention or logs.RetentionDays.ONE_MONTH,
         encryption_key=key,
         removal_policy=RemovalPolicy.DESTROY,
     )
+    vars(made)[_OWN] = True
+    return made
+
+
+def is_own(log_group: logs.ILogGroup) -> bool:
+    """Whether `own_log_group` made it, and so of the class STANDARD."""
+    return _OWN in vars(log_group)
 
 
 def _let_logs_use(key: kms.IKey, stack: Stack) -> None:

@@ -10,7 +10,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
-from ._lasting import node_of
+from ._lasting import arm_64, node_of, x86_64
 from .limits import StreamLimits
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CONTEXT_KEY: Final = "streaming-lambda:defaults"
 _ATTRIBUTE: Final = "_streaming_lambda_defaults"
+_CONTEXT: Final = "_streaming_lambda_defaults_context"
 _T = TypeVar("_T")
 
 
@@ -114,6 +115,7 @@ class StreamingDefaults:
         )
         # jsii keeps every Python construct it has seen, so the attribute lives as long as the scope.
         vars(scope)[_ATTRIBUTE] = own
+        _SET_ANYWHERE.append(True)
         return own
 
     @staticmethod
@@ -124,9 +126,11 @@ class StreamingDefaults:
             ValueError: `DEFAULTS_CONTEXT` when the context key is no JSON object, `DEFAULTS_FIELD` for a field it does not know,
                 `DEFAULTS_VALUE` for a value that the field does not take.
         """
+        noted = vars(scope)
         node = node_of(scope)
-        merged = _from_context(node.try_get_context(CONTEXT_KEY))
-        for outer in node.scopes:  # from the app inwards, so that the nearest is the last to speak
+        given = noted[_CONTEXT] if _CONTEXT in noted else node.try_get_context(CONTEXT_KEY)
+        merged = _from_context(given)
+        for outer in node.scopes if _SET_ANYWHERE else ():  # from the app inwards, so that the nearest is the last to speak
             own = vars(outer).get(_ATTRIBUTE)
             if own is not None:
                 merged = own if merged is _NOTHING else _over(merged, own)
@@ -134,6 +138,17 @@ class StreamingDefaults:
 
 
 _NOTHING: Final = StreamingDefaults()
+_SET_ANYWHERE: Final[list[bool]] = []
+"""Not empty once this process has set defaults. Until then there is no use in asking each construct for the scopes around it."""
+
+
+def defaults_of_new(scope: IConstruct) -> StreamingDefaults:
+    """`StreamingDefaults.of` a construct that is making itself: what it makes next will not have to ask for the context again.
+
+    CDK takes context for a construct only before it has children, so that nobody else can set any here.
+    """
+    vars(scope)[_CONTEXT] = node_of(scope).try_get_context(CONTEXT_KEY)
+    return StreamingDefaults.of(scope)
 
 
 def first_given(*values: _T | None, default: _T) -> _T:
@@ -193,7 +208,7 @@ def _text(value: Any) -> str:
 
 
 def _architecture(value: Any) -> lambda_.Architecture:
-    known = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
+    known = {"arm64": arm_64(), "x86_64": x86_64()}
     if value not in known:
         raise ValueError("it takes arm64 or x86_64")
     return known[value]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, cast
 
 import jsii
-from aws_cdk import Annotations, Duration, RemovalPolicy
+from aws_cdk import Annotations, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -14,13 +14,14 @@ from constructs import Construct
 
 from ._behind import remember_heartbeat
 from ._execution_role import acknowledge_findings, execution_role, trace
-from ._lasting import made_on
+from ._lasting import arm_64, made_in, made_on, minutes
 from ._log_group import own_log_group
 from ._really_streams import known_to_stream
 from ._tokens import is_unresolved
-from .defaults import StreamingDefaults, first_given
+from .defaults import defaults_of_new, first_given
 from .limits import StreamLimits
 from .observability.alarms import StreamAlarms
+from .observability.facts import FunctionFacts, known, provisioned_on, while_made
 from .observability.metrics import StreamMetrics
 from .runtime_layer import StreamingRuntimeLayer, note_layer, with_layer_variables
 from .url import StreamingUrl
@@ -28,6 +29,7 @@ from .url import StreamingUrl
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from aws_cdk import Duration
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_kms as kms
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from .stream_store import StreamStore
 
 _ALIAS: Final = "live"
+_DEFAULT_MINUTES: Final = 5
 _LONGEST_SECONDS: Final = 900
 _LARGEST_ENVIRONMENT_BYTES: Final = 4096  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 
@@ -134,16 +137,18 @@ class StreamingFunction(Construct):
                 `rollout` and `stream_store` refuse (see `docs/errors.md`).
         """
         super().__init__(scope, id)
-        defaults = StreamingDefaults.of(self)
+        defaults = defaults_of_new(self)
         memory_size = first_given(memory_size, defaults.memory_size, default=1024)
-        architecture = first_given(architecture, defaults.architecture, default=lambda_.Architecture.ARM_64)
+        architecture = first_given(architecture, defaults.architecture, default=arm_64())
         encryption_key = encryption_key or defaults.encryption_key
-        self.timeout = timeout or defaults.timeout or Duration.minutes(5)
+        self.timeout = timeout or defaults.timeout or minutes(_DEFAULT_MINUTES)
         self.limits = limits or defaults.limits or StreamLimits()
         _check_memory(memory_size)
         _check_reserved(reserved_concurrent_executions)
         _check_environment(environment)
-        _check_times(self.timeout, self.limits)
+        seconds = _seconds(self.timeout)
+        if seconds is not None:
+            _check_times(seconds, self.limits)
         if log_group is not None and log_group_retention is not None:
             raise ValueError(
                 "LOG_GROUP_GIVEN_TWICE: log_group and log_group_retention are both set; the retention of a log group that is given "
@@ -188,6 +193,7 @@ class StreamingFunction(Construct):
             # A rollback of the alias needs the version it rolls back to; CDK would delete it at each deployment.
             current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
         )
+        made_in(self, self.function)
         trace(self.function)
         acknowledge_findings(self.function, snap_start=snap_start)
         if layer is not None:
@@ -197,23 +203,32 @@ class StreamingFunction(Construct):
             _warn_of_vpc(self)
         self.version = self.function.current_version
         self.alias = lambda_.Alias(self, "Alias", alias_name=_ALIAS, version=self.version)
-        made_on(self.alias, self.function)
+        made_on(self.alias, self.function, _ALIAS)
         known_to_stream(self.alias)
         self.concurrency = concurrency
         if concurrency is not None:
             concurrency.apply_to(self.alias)
         self.url = StreamingUrl(self, "Url", alias=self.alias, auth_type=auth_type, cors=cors)
-        self.alarms = StreamAlarms(
-            self,
-            "Alarms",
-            alias=self.alias,
-            url=self.url,
-            thresholds=alarms,
-            provisioned=concurrency is not None,
-            log_group=self.log_group,
-            actions=alarm_actions,
-            paging_actions=paging_actions,
+        facts = FunctionFacts(
+            timeout_ms=None if seconds is None else seconds * 1000,
+            memory_size_mb=known(memory_size),
+            reserved_concurrency=known(reserved_concurrent_executions),
+            provisioned_concurrency=None if concurrency is None else provisioned_on(self.alias),
+            writes_stream_records=True,
+            log_group_name=self.log_group.log_group_name,
         )
+        with while_made(self.alias, facts):
+            self.alarms = StreamAlarms(
+                self,
+                "Alarms",
+                alias=self.alias,
+                url=self.url,
+                thresholds=alarms,
+                provisioned=concurrency is not None,
+                log_group=self.log_group,
+                actions=alarm_actions,
+                paging_actions=paging_actions,
+            )
         self.rollout = None if rollout is None else self._roll_out(rollout)
         self.dashboard = self._show(dashboard) if dashboard is not False else None
 
@@ -364,10 +379,14 @@ def _is_whole(number: float) -> bool:
     return isinstance(number, int) and not isinstance(number, bool)
 
 
-def _check_times(timeout: Duration, limits: StreamLimits) -> None:
-    if timeout.is_unresolved():
-        return
-    seconds = timeout.to_milliseconds() / 1000
+def _seconds(timeout: Duration) -> float | None:
+    """None where only deployment knows."""
+    if timeout is minutes(_DEFAULT_MINUTES):
+        return _DEFAULT_MINUTES * 60
+    return None if timeout.is_unresolved() else timeout.to_milliseconds() / 1000
+
+
+def _check_times(seconds: float, limits: StreamLimits) -> None:
     if seconds != int(seconds) or not 1 <= seconds <= _LONGEST_SECONDS:
         raise ValueError(
             f"TIMEOUT_OUT_OF_RANGE: timeout is {seconds:g} s; Lambda takes whole seconds from 1 to {_LONGEST_SECONDS} (15 minutes). "

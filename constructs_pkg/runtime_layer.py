@@ -11,7 +11,7 @@ from constructs import Construct
 
 from ._assets import NEVER_SHIPPED, RUNTIME_LAYER_DIRECTORY, WRAPPER_NAME, WRAPPER_PATH, fingerprint
 from ._behind import remember_heartbeat
-from ._lasting import node_of, resource_of, stack_of
+from ._lasting import arm_64, node_of, python_runtime, resource_of, runtime_name_of, stack_of, x86_64
 from ._tokens import is_unresolved
 from ._variables import variables_of
 from .defaults import StreamingDefaults
@@ -63,10 +63,8 @@ class StreamingRuntimeLayer(Construct):
                 asset_hash=self.fingerprint,
                 asset_hash_type=AssetHashType.CUSTOM,
             ),
-            compatible_runtimes=[
-                getattr(lambda_.Runtime, name.replace(".", "_").replace("python", "PYTHON_")) for name in _RUNTIMES
-            ],
-            compatible_architectures=[lambda_.Architecture.ARM_64, lambda_.Architecture.X86_64],
+            compatible_runtimes=[python_runtime(name) for name in _RUNTIMES],
+            compatible_architectures=[arm_64(), x86_64()],
             description="Streams the responses of Python functions (streaming-lambda-constructs)",
         )
 
@@ -136,7 +134,7 @@ def _cfn_function(function: lambda_.IFunction) -> lambda_.CfnFunction:
 
 
 def _require_python(function: lambda_.Function) -> None:
-    name = function.runtime.name
+    name = runtime_name_of(function.runtime)
     if not is_unresolved(name) and name not in _RUNTIMES:
         raise ValueError(
             f"LAYER_RUNTIME: {function.node.path} runs on {name}; the streaming runtime serves {', '.join(_RUNTIMES)}. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -13,10 +14,13 @@ from constructs_pkg._tokens import is_unresolved
 from constructs_pkg.defaults import first_given
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aws_cdk import Duration
 
 _LAMBDAS_TIMEOUT_SECONDS: Final = 3
 _LAMBDAS_MEMORY_MB: Final = 128
+_JUST_MADE: Final = "_streaming_facts_just_made"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +49,9 @@ class FunctionFacts:
     @staticmethod
     def of(alias: lambda_.IAlias) -> FunctionFacts:
         """Reads what the alias and its function are configured with at this moment."""
+        just_made: FunctionFacts | None = vars(alias).get(_JUST_MADE)
+        if just_made is not None:
+            return just_made
         function = resource_of(function_of(alias))
         if not isinstance(function, lambda_.CfnFunction):
             return FunctionFacts(**noted_facts(alias))
@@ -53,9 +60,9 @@ class FunctionFacts:
         logging = function.logging_config
         facts = FunctionFacts(
             timeout_ms=None if is_unresolved(timeout) else timeout * 1000,
-            memory_size_mb=_known(memory),
-            reserved_concurrency=_known(function.reserved_concurrent_executions),
-            provisioned_concurrency=_provisioned(alias),
+            memory_size_mb=known(memory),
+            reserved_concurrency=known(function.reserved_concurrent_executions),
+            provisioned_concurrency=provisioned_on(alias),
         )
         if logging is None:
             return replace(facts, writes_stream_records=False)
@@ -74,8 +81,8 @@ class FunctionFacts:
     ) -> FunctionFacts:
         """These facts, with what the caller knows better."""
         timeout_ms = None if timeout is None or timeout.is_unresolved() else timeout.to_milliseconds()
-        memory = _known(memory_size)
-        reserved = _known(reserved_concurrent_executions)
+        memory = known(memory_size)
+        reserved = known(reserved_concurrent_executions)
         return replace(
             self,
             timeout_ms=self.timeout_ms if timeout_ms is None else timeout_ms,
@@ -84,15 +91,31 @@ class FunctionFacts:
         )
 
 
-def _known(value: float | None) -> float | None:
+@contextmanager
+def while_made(alias: lambda_.IAlias, facts: FunctionFacts) -> Iterator[None]:
+    """Within it, `FunctionFacts.of(alias)` takes the word of who is making the function, who has only just said so to CDK.
+
+    Each look at a resource's property is a trip to jsii's Node. Afterwards the resources are read again: by then somebody may
+    have changed them.
+    """
+    vars(alias)[_JUST_MADE] = facts
+    try:
+        yield
+    finally:
+        del vars(alias)[_JUST_MADE]
+
+
+def known(value: float | None) -> float | None:
+    """The number, where it is one by now."""
     return None if value is None or is_unresolved(value) else value
 
 
-def _provisioned(alias: lambda_.IAlias) -> float | None:
+def provisioned_on(alias: lambda_.IAlias) -> float | None:
+    """A fixed number of warm environments on the alias; None where there are none, or where autoscaling moves the number."""
     resource = resource_of(alias)
     if not isinstance(resource, lambda_.CfnAlias):
         return None
     config = resource.provisioned_concurrency_config
     if not isinstance(config, lambda_.CfnAlias.ProvisionedConcurrencyConfigurationProperty):
         return None
-    return _known(config.provisioned_concurrent_executions)
+    return known(config.provisioned_concurrent_executions)

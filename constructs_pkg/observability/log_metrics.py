@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final, cast
 
 from aws_cdk import Annotations
@@ -11,6 +12,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from constructs_pkg._lasting import name_of, node_of
+from constructs_pkg._log_group import is_own
 
 from . import metric_names as names
 
@@ -110,7 +112,7 @@ class StreamLogMetrics(Construct):
                 self,
                 wanted.id,
                 log_group=log_group,
-                filter_pattern=logs.FilterPattern.literal(wanted.pattern),
+                filter_pattern=_literal(wanted.pattern),
                 metric_namespace=names.NAMESPACE,
                 metric_name=names.of_function(wanted.metric, function_name),
                 metric_value=wanted.value,
@@ -136,7 +138,15 @@ class StreamLogMetrics(Construct):
         return StreamLogMetrics(scope, _SHARED_ID, function=function, log_group=log_group)
 
 
+@cache
+def _literal(pattern: str) -> logs.IFilterPattern:
+    """Patterns never change, and each is a trip to jsii's Node."""
+    return logs.FilterPattern.literal(pattern)
+
+
 def _refuse_other_class(log_group: logs.ILogGroup) -> None:
+    if is_own(log_group):
+        return
     resource = log_group.node.default_child
     chosen = resource.log_group_class if isinstance(resource, logs.CfnLogGroup) else None
     if chosen in _WITHOUT_FILTERS:

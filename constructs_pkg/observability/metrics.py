@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from constructs_pkg._lasting import function_of, name_of, stack_of
+from constructs_pkg._lasting import account_of, alias_name_of, function_of, minutes, name_of, region_of, resource_of, stack_of
 from constructs_pkg._tokens import is_unresolved
 
 from . import metric_names as names
@@ -57,9 +57,9 @@ class StreamMetrics:
             _check_period(period)
         function = function_of(alias)
         self.function_name = name_of(function)
-        self.resource = f"{self.function_name}:{alias.alias_name}"
+        self.resource = f"{self.function_name}:{alias_name_of(alias)}"
         self._dimensions = {"FunctionName": self.function_name, "Resource": self.resource}
-        self._period = period or Duration.minutes(5)
+        self._period = period or minutes(5)
         self._suffix = id_suffix
         self._region, self._account = _whereabouts(function)
         self._made: dict[tuple[str, str, str, bool], cloudwatch.Metric] = {}
@@ -252,7 +252,11 @@ def _whereabouts(function: lambda_.IFunction) -> tuple[str | None, str | None]:
     In a stack without an explicit environment nothing is known, and naming the account of an imported function there would
     turn alarms on it into cross-account ones.
     """
-    env = function.env
-    region, account = env.region, env.account
-    known = not is_unresolved(account) and not is_unresolved(stack_of(function).account)
+    stack = stack_of(function)
+    here = account_of(stack)
+    # What a stack makes is where the stack is; an import may be elsewhere.
+    region, account = (
+        (region_of(stack), here) if resource_of(function) is not None else (function.env.region, function.env.account)
+    )
+    known = not is_unresolved(account) and not is_unresolved(here)
     return None if is_unresolved(region) else region, account if known else None
