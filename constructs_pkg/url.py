@@ -10,7 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from ._grants import construct_of, name_of, reachable, told_apart, with_source
-from ._lasting import resource_of, stack_of
+from ._lasting import is_published, region_of, resource_of, stack_of
 from ._really_streams import require_streaming
 from ._regions import WITHOUT_FUNCTION_URLS
 from ._tokens import is_unresolved
@@ -25,7 +25,6 @@ class StreamingUrl(Construct):
     Attributes:
         function_url: The L2 `FunctionUrl`; of an imported URL an `IFunctionUrl` that makes nothing.
         alias: The alias that the URL calls.
-        url: The address, `https://<id>.lambda-url.<region>.on.aws/` (known at deployment).
         auth_type: `AWS_IAM` or `NONE`.
     """
 
@@ -56,7 +55,7 @@ class StreamingUrl(Construct):
         _refuse_latest(alias)
         if cors is not None:
             _refuse_any_origin_with_credentials(cors)
-        _doubt_region(self, stack_of(scope).region)
+        _doubt_region(self, region_of(stack_of(scope)))
         self.alias = alias
         self.auth_type = auth_type
         self._grants_on: lambda_.IFunction = alias
@@ -72,8 +71,12 @@ class StreamingUrl(Construct):
         if auth_type == lambda_.FunctionUrlAuthType.NONE:
             # StreamingChecks finds every public URL that nobody asked for.
             cast("lambda_.CfnUrl", made.node.default_child).add_metadata("streaming-lambda:public-url", "asked for by auth_type")
-        self.url = made.url
         require_streaming(self, alias)
+
+    @property
+    def url(self) -> str:
+        """The address, `https://<id>.lambda-url.<region>.on.aws/` (known at deployment)."""
+        return self.function_url.url
 
     @staticmethod
     def from_attributes(
@@ -120,7 +123,8 @@ class StreamingUrl(Construct):
         Raises:
             ValueError: `URL_IS_PUBLIC` when the URL has auth type NONE; `GRANT_TO_EVERYONE` for `*`;
                 `GRANT_NEEDS_SOURCE` for a service without a source, which anyone could use as a confused deputy;
-                `GRANT_SOURCE_UNUSED` for a source beside something that is not a service; `GRANT_ELSEWHERE` when the URL was
+                `GRANT_SOURCE_UNUSED` for a source beside something that is not a service; `GRANT_PRINCIPAL` and `GRANT_CONDITION` for
+                a principal or conditions that a function's policy cannot carry; `GRANT_ELSEWHERE` when the URL was
                 imported from another account, whose policy cannot be written from here; `GRANT_ACROSS_ENVIRONMENTS` for a role of
                 this app in another account or region, whose policy cannot name the function; `GRANT_WITHOUT_EFFECT` when nothing
                 would have come of it.
@@ -144,9 +148,21 @@ class StreamingUrl(Construct):
         try:
             return self._grants_on.grant_invoke_url(told_apart(principal, stack_of(self))), None
         except RuntimeError as refusal:
-            if "CannotModifyLambdaPermission" not in str(refusal):
-                raise
-            return None, refusal  # CDK says so of an imported alias, whose policy cannot be written from here
+            if "CannotModifyLambdaPermission" in str(refusal):
+                return None, refusal  # CDK says so of an imported alias, whose policy cannot be written from here
+            if "InvalidPrincipalTypeForLambdaPermission" in str(refusal):
+                raise ValueError(
+                    f"GRANT_PRINCIPAL: {name_of(principal)} is no principal that a function's policy can name; it names accounts, roles and "
+                    "users by their ARN, organisations, and services. Grant to the role that the person or program assumes; of several "
+                    "principals, grant to each."
+                ) from refusal
+            if "UnsupportedConditionsForLambdaPermission" in str(refusal):
+                raise ValueError(
+                    f"GRANT_CONDITION: {name_of(principal)} has conditions that a function's policy cannot carry; it carries aws:SourceArn, "
+                    "aws:SourceAccount, aws:PrincipalOrgID and lambda:FunctionUrlAuthType. Grant to a role without them, and put them into "
+                    "that role's trust policy or its permissions."
+                ) from refusal
+            raise
 
     def _require_effect(self, principal: iam.IGrantable) -> None:
         """Where the URL was made here, each of the two policies can be written, if the other environment can know the function."""
@@ -176,6 +192,8 @@ def _doubt_region(scope: Construct, region: str) -> None:
 
 
 def _refuse_latest(alias: lambda_.IAlias) -> None:
+    if is_published(alias):
+        return
     resource = resource_of(alias)
     if isinstance(resource, lambda_.CfnAlias) and resource.function_version == "$LATEST":
         raise ValueError(

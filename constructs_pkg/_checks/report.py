@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from . import concurrency, exposure, permissions, pretence, rest, timeouts, warm
+from . import alarms, concurrency, exposure, permissions, pretence, rest, timeouts, warm
 from ._rule import Rule
 from .acknowledged import Acknowledgements
 from .model import StreamingApp
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .finding import Finding
 
-_MODULES: Final = (warm, permissions, exposure, pretence, timeouts, rest, concurrency)
+_MODULES: Final = (warm, permissions, exposure, pretence, timeouts, rest, concurrency, alarms)
 
 ALL_RULES: Final[tuple[Rule, ...]] = tuple(
     found for module in _MODULES for found in vars(module).values() if isinstance(found, Rule)

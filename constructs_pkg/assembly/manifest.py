@@ -122,6 +122,10 @@ def _with_nested(directory: Path, metadata: Mapping[str, Any], depth: int, sourc
         raise AssemblyError(f"NESTED_TOO_DEEP: stacks are nested more than {_MAX_NESTING} deep at {source.path}; flatten them")
     yield source
     for logical_id, resource in source.template.get("Resources", {}).items():
+        if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
+            raise AssemblyError(
+                f"BAD_TEMPLATE: in the template of {source.path}, the resource {logical_id} has no Type; synthesize it again, or take it out"
+            )
         if resource["Type"] != "AWS::CloudFormation::Stack":
             continue
         resource_path = construct_path(logical_id, resource, source)

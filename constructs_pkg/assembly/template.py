@@ -36,6 +36,7 @@ class StackTemplate:
         path: Construct path, `Prod/Chat`.
         account: The account it is for, or the assembly's default account.
         region: The region it is for, or the assembly's default region.
+        has_own_region: Whether the app says for which region it is.
         partition: `aws`, `aws-cn`, `aws-us-gov` ...
         url_suffix: `amazonaws.com` ...
         template: The template as written.
@@ -50,6 +51,7 @@ class StackTemplate:
         self.path = source.path
         self.account = source.account or assembly.default_account
         self.region = source.region or assembly.default_region
+        self.has_own_region = source.region is not None
         self.name = source.name if parent is None else parent.stack.child_name(parent.logical_id)
         self.template = source.template
         found = (value for prefix, value in _PARTITIONS.items() if self.region.startswith(prefix))

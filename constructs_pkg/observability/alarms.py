@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from constructs_pkg._lasting import function_of
+from constructs_pkg._lasting import function_of, made_in, minutes
 from constructs_pkg._tokens import is_unresolved
 from constructs_pkg.defaults import StreamingDefaults, first_given
 
 from .facts import FunctionFacts
 from .log_metrics import StreamLogMetrics
 from .metrics import StreamMetrics
+from .reach import out_of_reach
 from .thresholds import AlarmThresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from aws_cdk import Duration
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_logs as logs
 
@@ -102,12 +103,19 @@ class StreamAlarms(Construct):
                 Default: what `StreamingDefaults` say, else `docs/runbook.md`, as it lies in this library's repository.
 
         Raises:
-            ValueError: `ALARM_URL_ELSEWHERE` when `url` is on another alias, `ALARM_LOGS_SILENT` when `log_group` is given but
+            ValueError: `ALARM_ELSEWHERE` in another region than the function, or in another account where its name is not known;
+                `ALARM_URL_ELSEWHERE` when `url` is on another alias, `ALARM_LOGS_SILENT` when `log_group` is given but
                 its function does not write the records that the alarms need, `ALARM_ACTIONS_TOO_MANY` for more than five.
         """
         super().__init__(scope, id)
         if url is not None:
             _refuse_other_alias(alias, url)
+        made_in(scope, self)
+        why = out_of_reach(self, alias, own_region_alone=True)
+        if why is not None:
+            raise ValueError(
+                f"ALARM_ELSEWHERE: {why}. Make the alarms in a stack of the function's region and account; an SNS topic there can tell others."
+            )
         self.alias = alias
         defaults = StreamingDefaults.of(scope)  # the nearest that there can be
         self.thresholds = thresholds or defaults.alarms or AlarmThresholds()
@@ -231,7 +239,7 @@ class StreamAlarms(Construct):
         if memory is not None and limit is not None:
             self.daily_cost = self._alarm(
                 "DailyCost",
-                lambda: self._metrics._over(Duration.days(1)).gb_seconds(memory),
+                lambda: self._metrics._over(minutes(24 * 60)).gb_seconds(memory),
                 limit,
                 "The last 24 hours cost more GB-seconds than planned: more traffic, longer streams, or callers that leave while "
                 "their streams run on.",

@@ -15,6 +15,7 @@ from .dashboard_widgets import EndpointWidgets, overview
 from .facts import FunctionFacts
 from .log_metrics import StreamLogMetrics
 from .metrics import StreamMetrics
+from .reach import out_of_reach
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,7 +66,8 @@ class StreamingDashboard(Construct):
 
         Raises:
             ValueError: `DASHBOARD_EMPTY` without an alias, `DASHBOARD_ALARMS_ELSEWHERE` for alarms on an alias that is not
-                shown, `DASHBOARD_PRICE` for a price that is not above 0, `DASHBOARD_RANGE_UNUSED` for a time range or period
+                shown, `DASHBOARD_ELSEWHERE` in another region or account than a function of this app whose name is made up at deployment,
+                `DASHBOARD_PRICE` for a price that is not above 0, `DASHBOARD_RANGE_UNUSED` for a time range or period
                 override beside an existing dashboard, `DASHBOARD_INTERVAL` for a time range that only deployment knows, `METRIC_PERIOD`.
         """
         super().__init__(scope, id)
@@ -102,6 +104,12 @@ class StreamingDashboard(Construct):
         period: Duration,
         price_per_gb_second: float | None,
     ) -> None:
+        why = out_of_reach(self, alias, own_region_alone=False)
+        if why is not None:
+            raise ValueError(
+                f"DASHBOARD_ELSEWHERE: {why}. Make the dashboard in the function's own stack; the console shows it everywhere. Or deploy "
+                "the function first, and show it here by StreamingFunction.from_attributes(...)."
+            )
         facts = FunctionFacts.of(alias) if alarms is None else alarms.facts
         if facts.writes_stream_records and facts.log_group_name is not None:
             StreamLogMetrics.shared(alias.version.lambda_, facts.log_group_name)

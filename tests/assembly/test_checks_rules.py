@@ -28,7 +28,8 @@ API = ("Api", "Stage", "Method", "ApiPermission")
 
 
 def found(directory: Path, app: Template) -> list[tuple[str, str]]:
-    report = check(load(directory, app))
+    write_stack(directory, "App", {"Resources": app}, environment="aws://123456789012/us-east-1")
+    report = check(CloudAssembly.load(directory))
     assert report.unread == ()
     return [(finding.code, finding.logical_id) for finding in report.findings]
 
@@ -51,6 +52,12 @@ def bare(app: Template, **changes: Any) -> Template:
     """Without the layer and what belongs to it."""
     changed(app, {"Function.Environment": None, "Function.Layers": None})
     return changed(app, {f"Function.{name}": value for name, value in changes.items()})
+
+
+def alarmed(*actions: Any) -> Template:
+    app = good()
+    app["Alarm"] = resource("AWS::CloudWatch::Alarm", MetricName="Errors", Namespace="AWS/Lambda", AlarmActions=list(actions))
+    return app
 
 
 def weighted(app: Template) -> Template:
@@ -235,6 +242,7 @@ BROKEN: list[tuple[str, Template, list[tuple[str, str]]]] = [
         put(scaled(), "Alias.ProvisionedConcurrencyConfig", {"ProvisionedConcurrentExecutions": 5}),
         [("PC_STATIC_WITH_AUTOSCALING", "Alias")],
     ),
+    ("a topic of another region", alarmed("arn:aws:sns:eu-west-1:123456789012:pager"), [("ALARM_ACTION_ELSEWHERE", "Alarm")]),
     ("nothing that scales", without(scaled(), "Scaling"), [("AUTOSCALING_WITHOUT_POLICY", "Target")]),
     ("scaled to nothing", put(scaled(), "Target.MinCapacity", 0), [("AUTOSCALING_FROM_ZERO", "Target")]),
 ]
@@ -245,11 +253,21 @@ def test_what_is_broken_is_found_and_nothing_else(app: Template, expected: list[
     assert sorted(found(tmp_path, app)) == sorted(expected)
 
 
+def test_where_the_app_does_not_say_its_region_any_topic_may_be_right(tmp_path: Path) -> None:
+    report = check(load(tmp_path, alarmed("arn:aws:sns:eu-west-1:123456789012:pager")))
+    assert report.findings == ()
+
+
 def test_every_code_has_an_app_that_breaks_it() -> None:
     assert {code for _, _, expected in BROKEN for code, _ in expected} == set(CODES)
 
 
 FINE: list[tuple[str, Template]] = [
+    (
+        "topics of the alarm's own region",
+        alarmed("arn:aws:sns:us-east-1:123456789012:pager", {"Fn::Sub": "arn:aws:sns:${AWS::Region}:1:a"}),
+    ),
+    ("an action that is no ARN", alarmed("pager")),
     ("a public URL that says why", public("a demo for everyone")),
     ("every origin without credentials", changed(good(), {"Url.Cors.AllowOrigins": ["*"], "Url.Cors.AllowCredentials": "false"})),
     ("a right to call the function directly", holding(FUNCTION_RIGHT)),

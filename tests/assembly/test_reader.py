@@ -42,6 +42,12 @@ def test_damaged_json_is_refused(tmp_path: Path, content: str) -> None:
         CloudAssembly.load(tmp_path)
 
 
+@pytest.mark.parametrize("resource", [None, [], "x", {}, {"Type": 3}])
+def test_a_resource_without_a_type_is_named(resource: Any, tmp_path: Path) -> None:
+    with pytest.raises(AssemblyError, match=r"^BAD_TEMPLATE: in the template of App, the resource Odd has no Type"):
+        load(tmp_path, {"Odd": resource})
+
+
 def test_json_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("[]")
     with pytest.raises(AssemblyError, match="BAD_JSON: .*an object is expected"):

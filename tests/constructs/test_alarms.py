@@ -414,6 +414,16 @@ def test_alarms_may_stand_in_another_stack_than_the_function(make_stack: Callabl
     Template.from_stack(stack).resource_count_is("AWS::Logs::MetricFilter", 5)
 
 
+@pytest.mark.parametrize("elsewhere", [{"region": "us-east-1"}, {"account": "999999999999"}], ids=["region", "account"])
+def test_alarms_where_the_metrics_are_not_are_refused(make_stack: Callable[..., Stack], elsewhere: dict[str, str]) -> None:
+    at = {"account": "123456789012", "region": "eu-west-1"}
+    stack = make_stack(env=Environment(**at))
+    alias = whole_alias(stack)
+    other = Stack(stack.node.scope, "Other", env=Environment(**{**at, **elsewhere}))
+    with pytest.raises(ValueError, match="^ALARM_ELSEWHERE: Other/Alarms"):
+        StreamAlarms(other, "Alarms", alias=alias)
+
+
 # Actions.
 
 

@@ -14,12 +14,13 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk.assertions import Template
 
-from constructs_pkg import AlarmThresholds, StreamAlarms
+from constructs_pkg import AlarmThresholds, StreamAlarms, StreamingCode, StreamingFunction
 from constructs_pkg.observability.dashboard import StreamingDashboard
 from tests.constructs.test_metrics import FROM_LOG, LAMBDA_OF_ALIAS, LAMBDA_OF_FUNCTION, RUNTIME, imported, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 IRELAND = Environment(account="123456789012", region="eu-west-1")
 # What the factory makes of the imported alias, as a widget lists it.
@@ -350,6 +351,18 @@ def test_it_may_stand_in_another_stack_than_the_function(make_stack: Callable[..
     StreamingDashboard(other, "Dashboard", aliases={"Chat": alias})
     assert len(widgets(other)) == 14
     Template.from_stack(stack).resource_count_is("AWS::Logs::MetricFilter", 5)
+
+
+@pytest.mark.parametrize("elsewhere", [{"region": "us-east-1"}, {"account": "999999999999"}], ids=["region", "account"])
+def test_a_function_whose_name_is_made_up_elsewhere_is_refused(
+    make_stack: Callable[..., Stack], entry: Path, elsewhere: dict[str, str]
+) -> None:
+    at = {"account": "123456789012", "region": "eu-west-1"}
+    stack = make_stack(env=Environment(**at))
+    alias = StreamingFunction(stack, "Chat", code=StreamingCode.python(entry), alarms=AlarmThresholds.disabled()).alias
+    other = Stack(stack.node.scope, "Other", env=Environment(**{**at, **elsewhere}))
+    with pytest.raises(ValueError, match="^DASHBOARD_ELSEWHERE: Other/Dashboard"):
+        StreamingDashboard(other, "Dashboard", aliases={"Chat": alias})
 
 
 def test_it_can_add_to_an_existing_dashboard(make_stack: Callable[..., Stack]) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROLE_ARN = "arn:aws:iam::123456789012:role/existing"
+TAGGED = {"StringEquals": {"aws:PrincipalTag/team": "chat"}}
 BOTH = {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
 
 
@@ -191,6 +192,10 @@ def test_a_service_is_granted_with_its_source(stack: Stack) -> None:
         (lambda: iam.AccountPrincipal("999999999999"), {"source_account": "1"}, "GRANT_SOURCE_UNUSED"),
         (lambda: iam.AnyPrincipal(), {}, "GRANT_TO_EVERYONE"),
         (lambda: iam.StarPrincipal(), {}, "GRANT_TO_EVERYONE"),
+        (lambda: iam.CompositePrincipal(*[iam.AccountPrincipal(12 * digit) for digit in "12"]), {}, "GRANT_PRINCIPAL"),
+        (lambda: iam.WebIdentityPrincipal("cognito-identity.amazonaws.com"), {}, "GRANT_PRINCIPAL"),
+        (lambda: iam.AccountPrincipal("999999999999").with_conditions(TAGGED), {}, "GRANT_CONDITION"),
+        (lambda: iam.ArnPrincipal(ROLE_ARN).with_conditions(TAGGED), {}, "GRANT_CONDITION"),
     ],
 )
 def test_a_grant_that_would_be_wrong_is_refused_by_code(
