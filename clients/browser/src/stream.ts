@@ -59,7 +59,7 @@ export class Stream implements EventStream {
   /** What came and was not delivered yet, and the place after it. */
   #events: StreamEvent[] = [];
   #place: string | undefined;
-  #failure: StreamError | undefined;
+  #failure: unknown;
 
   constructor(options: ClientOptions, call: CallOptions) {
     const { json, body, path = "", headers } = call;
@@ -101,6 +101,7 @@ export class Stream implements EventStream {
           if (!broken || !this.#id || this.resumed >= this.#resumes) throw error;
           answer = await this.#rest(error as StreamingError);
           this.#over = false;
+          this.#failure = undefined;
           reader.restart();
         }
       }
@@ -190,7 +191,11 @@ export class Stream implements EventStream {
         const part = await readPart(body, this.#outgoing.patienceMs, this.#stop.signal);
         ended = part.done;
         if (part.value) this.#time.byte(this.#now());
-        reader.feed(part.value);
+        try {
+          reader.feed(part.value);
+        } catch (error) {
+          if (!this.#over) this.#failure = error; // raised when the events before it are delivered; after the end nothing means anything
+        }
         if (this.#over && !ended) void drain(body);
       }
       for (let event; (event = this.#events.shift()); yield event) {
