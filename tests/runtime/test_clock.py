@@ -183,3 +183,15 @@ def test_without_a_layer_around_it_the_task_root_alone_comes_first(monkeypatch: 
     monkeypatch.setattr(sys, "path", ["/first"])
     search_path.arrange()
     assert sys.path == [str(tmp_path), "/first"]
+
+
+def test_a_stream_that_comes_just_as_it_goes_to_sleep_is_not_slept_over(monkeypatch: pytest.MonkeyPatch, running: Clock) -> None:
+    stream: Any = Stream()
+
+    def comes_now(clock_: Clock, value: bool) -> None:
+        clock_.__dict__["_asleep"] = value
+        if value:  # after its last look for a stream; its watcher saw it awake, and did not wake it
+            clock_._watched = stream
+
+    monkeypatch.setattr(Clock, "_asleep", property(lambda clock_: clock_.__dict__["_asleep"], comes_now), raising=False)
+    wait(lambda: stream.ticks > 0)

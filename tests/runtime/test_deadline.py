@@ -223,3 +223,30 @@ def test_interrupted_soon_again_at_half_time_and_no_more() -> None:
     assert leaving.interrupts(101.0)
     assert not leaving.interrupts(101.5)
     assert leaving.due() == 102.0
+
+
+@pytest.mark.parametrize("then", ["return", "raise ValueError('late')"])
+def test_what_a_handler_does_after_its_end_is_nobodys_business(start: Start, then: str) -> None:
+    block = f"time.sleep(3600)\n            except BaseException:\n                {then}"
+    runtime = start(handler(block), environment=MARGIN)
+    assert runtime.invoke(url_event(), timeout=1.2).body.endswith(TOLD)
+    assert_fit_for_the_next(runtime)
+
+
+def test_a_document_that_comes_after_its_end_is_not_sent(start: Start) -> None:
+    runtime = start(
+        """
+        def handler(event, context):
+            if event == "quick":
+                return "quick"
+            try:
+                time.sleep(3600)
+            except BaseException:
+                return {"too": "late"}
+        """,
+        environment=MARGIN,
+    )
+    late = runtime.invoke({}, timeout=1.0)
+    assert late.is_error
+    assert late.json["errorType"] == "Function.DeadlineExceeded"
+    assert runtime.invoke("quick").body == b'"quick"'

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from streaming_runtime import HttpError
 from tests.runtime.neutral_api import Reply, url_event
 
 if TYPE_CHECKING:
@@ -245,3 +246,9 @@ def test_async_failures_are_told_alike(start: Start, interpreter: str) -> None:
     )
     assert runtime.invoke(url_event(path="/bug")).status == 500
     assert runtime.invoke(url_event()).body.endswith(b'{"code":"model_error","message":"It failed."}\n\n')
+
+
+@pytest.mark.parametrize("status", [0, 200, 399, 600])
+def test_an_error_has_the_status_of_one(status: int) -> None:
+    with pytest.raises(ValueError, match=f"HTTP_ERROR_STATUS: found {status}; allowed: 400 to 599"):
+        HttpError(status, "code", "message")

@@ -253,3 +253,18 @@ def test_nothing_is_left_behind_by_streams_that_broke_off(start: Start) -> None:
 
 
 assert PATIENCE < 60
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 2"])
+def test_a_reply_that_gets_no_answer_is_logged_and_the_next_invocation_served(start: Start, said: bytes) -> None:
+    runtime = start(BLOCKING)
+    runtime.deliver(url_event(path="/quick"))
+    silent = runtime.connection
+    assert silent is not None
+    silent.read_body(silent.read_request())
+    silent.send(said)
+    silent.socket.close()
+    runtime.connection = None
+    assert b'{"text":"quick"}' in runtime.invoke(url_event(path="/quick")).body
+    runtime.await_next()
+    assert runtime.log().count("STREAM_BROKEN_OFF: no answer to the reply") == 1

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from streaming_runtime import streaming_handler
 from tests.runtime.neutral_api import rest_event, url_event
 
 if TYPE_CHECKING:
@@ -404,3 +405,45 @@ def test_the_generator_is_closed_in_its_own_thread_and_context(start: Start, int
     log = runtime.log()
     assert log.count("CLOSED mine True") == 2
     assert log.count("BEGIN unset") == 2, "no invocation sees the last one's context"
+
+
+def test_a_decorated_handler_that_returns_nothing_is_a_stream_of_nothing(start: Start) -> None:
+    runtime = start("@streaming_handler(dialect='sse')\ndef handler(request, context):\n    return None")
+    for event in (url_event(), {}):
+        assert runtime.invoke(event).body == FINISH
+
+
+def test_a_subclass_of_an_event_is_that_event(start: Start) -> None:
+    runtime = start(
+        """
+        class Shout(Text):
+            def __init__(self, text):
+                super().__init__(text.upper())
+
+        @streaming_handler(dialect="sse")
+        def handler(request, context):
+            yield Shout("hello")
+            yield Shout("again")
+        """
+    )
+    wire = b'event: text\ndata: {"text":"HELLO"}\n\nevent: text\ndata: {"text":"AGAIN"}\n\n'
+    assert runtime.invoke(url_event()).body == wire + FINISH
+
+
+def test_the_answers_names_reach_its_frames(start: Start) -> None:
+    runtime = start(
+        """
+        @streaming_handler(dialect="openai-chat")
+        def handler(request, context):
+            yield Start(id="chat-7", model="m-7", created=7)
+            yield Text("x")
+        """
+    )
+    first = runtime.invoke(url_event("POST", body='{"stream":true}')).body.split(b"\n\n")[0]
+    assert first.startswith(b'data: {"id":"chat-7","object":"chat.completion.chunk","created":7,"model":"m-7",')
+
+
+@pytest.mark.parametrize("wrong", [None, "handler", 7])
+def test_what_cannot_be_called_is_no_handler(wrong: object) -> None:
+    with pytest.raises(TypeError, match=r"HANDLER_TYPE: found \w+; allowed: a function"):
+        streaming_handler(dialect="sse")(wrong)

@@ -159,3 +159,9 @@ def test_the_prelude_ends_with_the_first_eight_nuls() -> None:
 def test_a_prelude_that_lambda_would_not_find_the_end_of() -> None:
     with pytest.raises(ValueError, match=f"PRELUDE_TOO_LONG: found .*; allowed: {MAX_BYTES}"):
         prelude(HttpResponse(200, {"x": "y" * MAX_BYTES}), "text/plain", {}, "text")
+
+
+def test_what_a_direct_invocation_and_a_request_without_a_query_lack_is_empty() -> None:
+    direct, plain = Request({"httpMethod": 7}), Request(url_event())
+    assert (direct.source_ip, direct.query, direct.query_pairs) == ("", {}, [])
+    assert (plain.source_ip, plain.query, plain.query_pairs) == ("127.0.0.1", {}, [])

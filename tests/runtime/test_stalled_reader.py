@@ -13,9 +13,10 @@ from streaming_runtime import Internal, StreamInterrupted, Text, transport
 from streaming_runtime.deadline import Deadline
 from streaming_runtime.dialects import Dialect
 from streaming_runtime.invocation import Invocation
-from streaming_runtime.pipeline import CANCEL_PATIENCE_SECONDS, Pipeline
+from streaming_runtime.pipeline import Pipeline
 from streaming_runtime.request import Request
 from streaming_runtime.settings import Settings
+from streaming_runtime.supervision import CANCEL_PATIENCE_SECONDS
 from streaming_runtime.telemetry import StreamReport
 from streaming_runtime.transport import LOOK_SECONDS, Reply, RuntimeApi
 from tests.runtime.neutral_api import url_event
@@ -46,10 +47,10 @@ def stalled(api: RuntimeApi, seconds: float) -> tuple[Pipeline, Deadline, Reply]
     reply = api.reply(Invocation(200, HEADERS, b"{}"))
     aside: Any = Bystander()
     running = Pipeline(
-        request, Dialect("sse").encoder(request), reply, Settings({}), deadline, aside, aside, True, now, StreamReport(request, now)
+        request, Dialect("sse").encoder(request), reply, Settings({}), deadline, aside, aside, True, StreamReport(request, now)
     )  # fmt: skip
     running.push(Text("one"))
-    running._pacer.add(b"x" * 5_000_000, now - 1)
+    running.pacer.add(b"x" * 5_000_000, now - 1)
     return running, deadline, reply
 
 
@@ -85,7 +86,7 @@ def test_the_orderly_end_is_given_up_at_half_the_margin(ends: tuple[RuntimeApi, 
     running, deadline, reply = stalled(ends[0], 0.4)
     until = deadline.cut_off_at
     while monotonic() < until:
-        running._pacer.since = monotonic()  # not due before the deadline
+        running.pacer.since = monotonic()  # not due before the deadline
     due = running.tick()
     assert running.outcome == "deadline"
     assert due < deadline.killed_at
@@ -118,7 +119,7 @@ def test_a_handler_that_yields_without_a_pause_does_not_keep_its_deadline_out(en
         deadline = Deadline(now, 60.0, 59.0, None)
         deadline.cut_off_at = now + 0.02
         running = Pipeline(
-            request, Dialect("sse").encoder(request), reply, Settings({}), deadline, aside, aside, True, now, StreamReport(request, now)
+            request, Dialect("sse").encoder(request), reply, Settings({}), deadline, aside, aside, True, StreamReport(request, now)
         )  # fmt: skip
         ticks: list[float] = []
 

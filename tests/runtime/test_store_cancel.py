@@ -10,10 +10,11 @@ import pytest
 from streaming_runtime import Error, Finish, Start, StreamInterrupted, Text
 from streaming_runtime.deadline import Deadline
 from streaming_runtime.dialects import Dialect
-from streaming_runtime.pipeline import CANCEL_PATIENCE_SECONDS, Pipeline
+from streaming_runtime.pipeline import Pipeline
 from streaming_runtime.request import Request
 from streaming_runtime.settings import Settings
 from streaming_runtime.store.encoders import NumberedEncoder, ReplayEncoder
+from streaming_runtime.supervision import CANCEL_PATIENCE_SECONDS
 from streaming_runtime.telemetry import StreamReport
 from streaming_runtime.transport import PeerInterrupted
 from tests.runtime.neutral_api import url_event
@@ -76,7 +77,7 @@ def pipeline(reply: Reply, event: Any = None) -> Pipeline:
     now = monotonic()
     aside: Any = Bystander()
     return Pipeline(
-        request, Dialect("sse").encoder(request), reply, Settings({}), Deadline(now, 60.0, 1.0, None), aside, aside, True, now,  # type: ignore[arg-type]
+        request, Dialect("sse").encoder(request), reply, Settings({}), Deadline(now, 60.0, 1.0, None), aside, aside, True,  # type: ignore[arg-type]
         StreamReport(request, now),
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from streaming_runtime import Usage
+from streaming_runtime import Usage, telemetry
 from streaming_runtime.request import Request
 from streaming_runtime.telemetry import OUTCOMES, StreamReport, record
 from tests.runtime.neutral_api import url_event
@@ -156,3 +156,26 @@ def test_outside_lambda_there_is_no_record(start: Start) -> None:
     runtime.invoke(url_event("GET", "/fine"))
     runtime.await_next()
     assert lines(runtime.log(), "_aws") == []
+
+
+def test_times_are_since_the_start_and_unknown_until_they_are_known() -> None:
+    known = report(first_byte_at=10.25, first_event_at=10.5)
+    assert (known.time_to_first_byte, known.time_to_first_token, known.duration) == (0.25, 0.5, 2.0)
+    unknown = report(ended_at=None)
+    assert (unknown.time_to_first_byte, unknown.time_to_first_token, unknown.duration) == (None, None, None)
+
+
+def test_what_is_not_known_is_not_in_the_record() -> None:
+    tokens = "gen_ai.server.time_per_output_token"
+    at_once = report(first_event_at=10.5, last_event_at=10.5, usage=Usage(None, 3), ended_at=None)
+    said = said_of(at_once, "f", ARN, "", 0)
+    assert (said[tokens], said["gen_ai.usage.output_tokens"]) == (0.0, 3)
+    assert not {"TokensPerSecond", "gen_ai.server.request.duration", "gen_ai.usage.input_tokens"} & set(said)
+
+
+def test_records_are_the_same_when_no_more_of_their_forms_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telemetry, "_templates", {})
+    remembered = [said_of(report(), f"f-{number}", ARN, "", 0) for number in range(80)]
+    assert len(telemetry._templates) < 80
+    monkeypatch.setattr(telemetry, "_templates", {})
+    assert [said_of(report(), f"f-{number}", ARN, "", 0) for number in reversed(range(80))] == remembered[::-1]
