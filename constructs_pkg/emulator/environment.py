@@ -123,6 +123,7 @@ class Environment:
         self._timeout: asyncio.TimerHandle | None = None
         self._folder: Path | None = None
         self._freezing: asyncio.TimerHandle | None = None
+        self._idle_since = 0.0
         self._frozen = False
         self._abandoned: set[SupervisedProcess] = set()
 
@@ -264,8 +265,9 @@ class Environment:
         invocation.started_at = time.monotonic()
         invocation.deadline_ms = int((time.time() + timeout) * 1000)
         self._timeout = loop.call_later(timeout, self._on_timeout, invocation)
-        self._telemetry.began(invocation, provisioned=self.provisioned, busy=busy, allocated=allocated)
         self._api.deliver(invocation)
+        # Told while the function works already; none of its own lines can have come before this.
+        self._telemetry.began(invocation, provisioned=self.provisioned, busy=busy, allocated=allocated)
 
     # What the Runtime API tells.
 
@@ -294,18 +296,22 @@ class Environment:
 
     def _freeze_soon(self) -> None:
         if self._plan.freezes:
-            self._freezing = asyncio.get_running_loop().call_later(FREEZE_SECONDS, self._freeze)
+            self._idle_since = time.monotonic()
+            if self._freezing is None:
+                self._freezing = asyncio.get_running_loop().call_later(FREEZE_SECONDS, self._freeze)
 
     def _freeze(self) -> None:
         self._freezing = None
-        if self.state is State.IDLE and self.process is not None:
-            self.process.freeze()
-            self._frozen = True
+        if self.state is not State.IDLE or self.process is None:
+            return
+        idle = time.monotonic() - self._idle_since
+        if idle < FREEZE_SECONDS:  # it was called in between; a timer of its own for each call would cost every call
+            self._freezing = asyncio.get_running_loop().call_later(FREEZE_SECONDS - idle, self._freeze)
+            return
+        self.process.freeze()
+        self._frozen = True
 
     def _thaw(self) -> None:
-        if self._freezing is not None:
-            self._freezing.cancel()
-            self._freezing = None
         if self._frozen and self.process is not None:
             self._frozen = False
             self.process.thaw()
@@ -388,6 +394,7 @@ class Environment:
 
     async def close(self) -> None:
         """Ends the environment in silence."""
+        self._telemetry.closed()
         self._release()
         await self._api.close()
 

@@ -31,6 +31,7 @@ _TOKEN = re.compile(
 )
 _STEP = re.compile(r"""\.([A-Za-z0-9_\-@:/]+)|\[(\d+|\*)\]|\[['"]([^'"]+)['"]\]""")
 _TERM = re.compile(r'([?-]?)(?:"((?:[^"\\]|\\.)*)"|(\S+))')
+_TYPE_FIRST = re.compile(r"""\{\s*\$\.type\s*=\s*"([^"\\*]*)"\s*(?:\}|&&)""")
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": lambda left, right: left < right,
     "<=": lambda left, right: left <= right,
@@ -44,7 +45,13 @@ class PatternUnknown(ValueError):
 
 
 class FilterPattern:
-    """One pattern, ready to be asked."""
+    """One pattern, ready to be asked.
+
+    Attributes:
+        text: As the template has it.
+        asks_json: Whether only events that are JSON can match.
+        type: What the event's `type` has to be, where the pattern begins by asking for it and nothing else will do; else None.
+    """
 
     def __init__(self, text: str) -> None:
         """
@@ -57,10 +64,13 @@ class FilterPattern:
         self.text = text
         stripped = text.strip()
         self.asks_json = stripped.startswith("{")
+        self.type: str | None = None
         if self.asks_json:
             if not stripped.endswith("}"):
                 raise PatternUnknown(f"PATTERN_UNKNOWN: {text!r} has no closing brace")
             self._json = _JsonPattern(stripped[1:-1]).test
+            named = _TYPE_FIRST.match(stripped)
+            self.type = named[1] if named is not None and "||" not in stripped else None
         elif stripped.startswith(("[", "%")):
             raise PatternUnknown(
                 f"PATTERN_UNKNOWN: {text!r}; space-delimited patterns and regular expressions are not evaluated here"

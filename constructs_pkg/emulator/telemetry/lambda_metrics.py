@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from constructs_pkg.emulator.telemetry.metrics import MetricStore, Series
+    from constructs_pkg.emulator.telemetry.metrics import Group, MetricStore
 
 NAMESPACE = "AWS/Lambda"
 
@@ -23,13 +23,13 @@ class _Several:
         self._store = store
         self._name = name
         self._sets = sets
-        self._series: list[Series] | None = None
+        self._group: Group | None = None
 
     def add(self, value: float) -> None:
         """Takes a sample."""
-        if self._series is None:
-            self._series = [self._store.series(NAMESPACE, self._name, dimensions) for dimensions in self._sets]
-        self._store.put_all(self._series, value)
+        if self._group is None:
+            self._group = self._store.group([self._store.series(NAMESPACE, self._name, dimensions) for dimensions in self._sets])
+        self._group.add(value)
 
 
 class AliasSeries:

@@ -13,7 +13,7 @@ from constructs_pkg.assembly import AssemblyError
 from constructs_pkg.emulator.telemetry.filter_patterns import FilterPattern, PatternUnknown, select
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from constructs_pkg.assembly import CloudAssembly
 
@@ -56,6 +56,23 @@ class MetricFilter:
             number = _number(value)
             if number is not None:
                 yield self.namespace, self.metric, number, dimensions
+
+
+class LogGroupFilters:
+    """The metric filters of one log group, by the `type` of the events that they can match: most ask for one of Lambda's own."""
+
+    def __init__(self, filters: Iterable[MetricFilter]) -> None:
+        self._for_all: list[MetricFilter] = []
+        self._by_type: dict[str, list[MetricFilter]] = {}
+        for one in filters:
+            (self._for_all if one.pattern.type is None else self._by_type.setdefault(one.pattern.type, [])).append(one)
+
+    def samples(self, line: str, document: Any) -> Iterator[Sample]:
+        """What a log event adds to metrics."""
+        kind = document.get("type") if isinstance(document, dict) else None
+        found = self._by_type.get(kind, ()) if isinstance(kind, str) else ()
+        for one in (*self._for_all, *found):
+            yield from one.samples(line, document)
 
 
 def read_metric_filters(assembly: CloudAssembly) -> tuple[list[MetricFilter], list[str]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 FINE_SECONDS = 3600
 """How long samples are kept second by second; after that, minute by minute."""
@@ -53,6 +53,14 @@ class Samples:
             self.most = value
         if len(self.values) < MOST_VALUES:
             self.values.append(value)
+
+    def add_all(self, values: Sequence[float]) -> None:
+        """Takes several samples, at least one."""
+        self.count += len(values)
+        self.total += sum(values)
+        self.least = min(self.least, *values)
+        self.most = max(self.most, *values)
+        self.values += values[: MOST_VALUES - len(self.values)]
 
     def merge(self, other: Samples) -> None:
         """Takes the samples of another stretch."""
@@ -125,13 +133,20 @@ class Series:
             self.add_at(second, value)
 
     def add_at(self, second: int, value: float) -> None:
-        """Takes a sample of a second; for the store, which holds the lock."""
+        """Takes a sample of a second; for those who hold the lock."""
+        self._samples(second).add(value)
+
+    def add_all_at(self, second: int, values: Sequence[float]) -> None:
+        """Takes several samples of a second, at least one; for those who hold the lock."""
+        self._samples(second).add_all(values)
+
+    def _samples(self, second: int) -> Samples:
         samples = self._seconds.get(second)
         if samples is None:
             if len(self._seconds) >= FINE_SECONDS:
                 self._gather(second)
             samples = self._seconds[second] = Samples()
-        samples.add(value)
+        return samples
 
     def between(self, start: int, end: int) -> Samples:
         """The samples from second `start` on and before second `end`."""
@@ -157,6 +172,24 @@ class Series:
             del self._minutes[key]
 
 
+class Group:
+    """Metrics that always get the same samples: those of a second are put down once, and handed to each when it is over.
+
+    An invocation writes some forty samples; one by one they would cost more than handing it to its function.
+    """
+
+    __slots__ = ("_store", "series", "values")
+
+    def __init__(self, store: MetricStore, series: Sequence[Series]) -> None:
+        self.series = series
+        self.values: list[float] = []
+        self._store = store
+
+    def add(self, value: float) -> None:
+        """Takes a sample of now for each."""
+        self._store.put_down(self, value)
+
+
 class MetricStore:
     """All metrics of a run. Safe to ask from another thread than the one that writes."""
 
@@ -168,6 +201,31 @@ class MetricStore:
         self.clock = clock
         self._lock = threading.Lock()
         self._series: dict[MetricKey, Series] = {}
+        self._second = 0
+        self._put_down: list[Group] = []
+
+    def group(self, series: Sequence[Series]) -> Group:
+        """Several metrics that always get the same samples."""
+        return Group(self, series)
+
+    def put_down(self, group: Group, value: float) -> None:
+        """Takes a sample of now for a group."""
+        second = int(self.clock())
+        with self._lock:
+            if second != self._second:
+                self._hand_over()
+                self._second = second
+            if not group.values:
+                self._put_down.append(group)
+            group.values.append(value)
+
+    def _hand_over(self) -> None:
+        """Hands what was put down in a second to the metrics; for those who hold the lock."""
+        groups, self._put_down = self._put_down, []
+        for group in groups:
+            values, group.values = group.values, []
+            for series in group.series:
+                series.add_all_at(self._second, values)
 
     def series(self, namespace: str, name: str, dimensions: Mapping[str, str] | None = None) -> Series:
         """The metric, made at the first call."""
@@ -185,13 +243,6 @@ class MetricStore:
         """Takes a sample of a metric."""
         self.series(namespace, name, dimensions).add(value, at=at)
 
-    def put_all(self, series: Iterable[Series], value: float) -> None:
-        """Takes one sample for several metrics."""
-        second = int(self.clock())
-        with self._lock:
-            for one in series:
-                one.add_at(second, value)
-
     def known(self) -> list[tuple[str, str, dict[str, str]]]:
         """Namespace, name and dimensions of every metric that was ever written or asked for."""
         return [(namespace, name, dict(dimensions)) for namespace, name, dimensions in list(self._series)]
@@ -199,7 +250,11 @@ class MetricStore:
     def samples(self, namespace: str, name: str, dimensions: Mapping[str, str] | None, start: int, end: int) -> Samples:
         """The samples from second `start` on and before second `end`."""
         series = self._series.get((namespace, name, frozenset((dimensions or {}).items())))
-        return Samples() if series is None else series.between(start, end)
+        if series is None:
+            return Samples()
+        with self._lock:
+            self._hand_over()
+        return series.between(start, end)
 
     def statistic(
         self, name: str, statistic: str = "Sum", *, namespace: str = "AWS/Lambda", seconds: float | None = None, **dimensions: str

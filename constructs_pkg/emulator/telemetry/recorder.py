@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from constructs_pkg.emulator.telemetry import lambda_metrics, platform_logs
 from constructs_pkg.emulator.telemetry.alarms import Alarms, AlarmState, read_alarms
-from constructs_pkg.emulator.telemetry.log_events import MetricFilter, embedded_samples, read_metric_filters
+from constructs_pkg.emulator.telemetry.log_events import LogGroupFilters, MetricFilter, embedded_samples, read_metric_filters
 from constructs_pkg.emulator.telemetry.metrics import MetricStore
 from constructs_pkg.emulator.telemetry.platform_logs import LEVELS, TEXT_LEVEL, Answer, PlatformEvent
 
@@ -37,6 +37,9 @@ APPLICATION_LEVELS = {"TRACE": 0, "DEBUG": 1, "INFO": 2, "WARN": 3, "ERROR": 4, 
 
 MEMORY_SECONDS = 0.5
 """For so long the most memory that an environment has used is believed to be what it was."""
+
+LATER_SECONDS = 0.002
+"""How long what can wait waits at most: what is told of an answer must not hold up the next call."""
 
 SETTLE_SECONDS = 10.0
 """How long one waits for what has begun to be over."""
@@ -104,15 +107,18 @@ class Telemetry:
         self._quiet = asyncio.Event()
         self._url_series: dict[tuple[str, str | None], lambda_metrics.UrlSeries] = {}
         self._alarms = Alarms([], [], self.metrics)
-        self._filters: dict[str, list[MetricFilter]] = {}
+        self._filters: dict[str, LogGroupFilters] = {}
+        self._later: deque[Callable[[], None]] = deque()
+        self._later_timer: asyncio.TimerHandle | None = None
         self.use(assembly)
 
     def use(self, assembly: CloudAssembly) -> None:
         """Takes the metric filters and alarms of an assembly, in place of those before. Metrics stay."""
         filters, refused = read_metric_filters(assembly)
-        self._filters = {}
+        by_group: dict[str, list[MetricFilter]] = {}
         for one in filters:
-            self._filters.setdefault(one.log_group, []).append(one)
+            by_group.setdefault(one.log_group, []).append(one)
+        self._filters = {log_group: LogGroupFilters(some) for log_group, some in by_group.items()}
         for line in refused:
             self._log(f"warning: {line}")
         self._alarms = Alarms(*read_alarms(assembly), self.metrics, longest_period=self._longest_period)
@@ -153,21 +159,41 @@ class Telemetry:
             TimeoutError: something is still under way after so many seconds.
         """
         self._quiet.clear()
+        self.catch_up()
         self.rest()
         async with asyncio.timeout(seconds):
             await self._quiet.wait()
 
-    def take(self, function: Function, line: str, document: Any) -> None:
-        """A log event: kept, and looked at for metrics.
+    def later(self, step: Callable[[], None]) -> None:
+        """Does something when nobody waits for it: while a function works on its next invocation, or soon. The order is kept."""
+        self._later.append(step)
+        if self._later_timer is None:
+            self._later_timer = asyncio.get_running_loop().call_later(LATER_SECONDS, self._late)
+
+    def catch_up(self) -> None:
+        """Does what has been left for later."""
+        while self._later:
+            self._later.popleft()()
+
+    def _late(self) -> None:
+        self._later_timer = None
+        self.catch_up()
+
+    def keep(self, function: Function, line: str) -> None:
+        """Keeps a log event for those who ask."""
+        self.events.append(LogEvent(self.metrics.clock(), function.log_group, function.path, line))
+
+    def measure(self, function: Function, line: str, document: Any) -> None:
+        """Looks at a log event for metrics.
 
         Args:
             function: Whose.
             line: The event.
             document: The same where it is JSON, else None.
         """
-        self.events.append(LogEvent(self.metrics.clock(), function.log_group, function.path, line))
-        for one in self._filters.get(function.log_group, ()):
-            for namespace, name, value, dimensions in one.samples(line, document):
+        filters = self._filters.get(function.log_group)
+        if filters is not None:
+            for namespace, name, value, dimensions in filters.samples(line, document):
                 self.metrics.put(namespace, name, value, dimensions)
         if document is not None:
             for (namespace, name, value, dimensions), at in embedded_samples(document):
@@ -198,28 +224,29 @@ class FunctionTelemetry:
             level = APPLICATION_LEVELS.get(str(document.get("level", "")).upper(), APPLICATION_LEVELS["INFO"])
             if "level" in document and level < self._application_level:
                 return
-        self.telemetry.take(self.function, text, document)
+        self.telemetry.keep(self.function, text)
         if tail is not None:
             tail.add(text)
         self.say(text)
+        self.telemetry.later(lambda: self.telemetry.measure(self.function, text, document))
 
     def event(self, event: PlatformEvent, tail: LogTail | None = None) -> None:
         """An event of the platform, written as the function's log format and level have it."""
         if LEVELS[event.level] < self._level:
             return
-        now = datetime.now(UTC)
         if self._json:
-            line = platform_logs.json_line(event, now)
-            self.telemetry.take(self.function, line, {"type": event.type, "record": event.record})
-            if tail is not None:
-                tail.add(line)
-            self.say(line)
+            document = {"type": event.type, "record": event.record}
+            self._tell(platform_logs.json_line(event, time.time()), document, tail)
             return
         for line in platform_logs.text_lines(event):
-            self.telemetry.take(self.function, line, None)
-            if tail is not None:
-                tail.add(line)
-            self.say(line)
+            self._tell(line, None, tail)
+
+    def _tell(self, line: str, document: Any, tail: LogTail | None) -> None:
+        self.telemetry.keep(self.function, line)
+        self.telemetry.measure(self.function, line, document)
+        if tail is not None:
+            tail.add(line)
+        self.say(line)
 
     def throttled(self, qualifier: str | None) -> None:
         """An invocation was refused."""
@@ -278,7 +305,7 @@ class EnvironmentTelemetry:
         self._restored_at: float | None = None
         self._init_at = time.monotonic()
         self._phase = "init"
-        self._started_at = datetime.now(UTC)
+        self._started_at = time.time()
         self._peak_mb: int | None = None
         self._look_again_at = 0.0
         self._tail: LogTail | None = None
@@ -334,8 +361,9 @@ class EnvironmentTelemetry:
         self._restore_seconds = seconds
 
     def began(self, invocation: Invocation, *, provisioned: bool, busy: int, allocated: int) -> None:
-        """An invocation begins; see FunctionTelemetry.began."""
-        self._started_at = datetime.now(UTC)
+        """An invocation has begun; see FunctionTelemetry.began. Its function works already: what was left for later can be done now."""
+        self._function.telemetry.catch_up()
+        self._started_at = time.time()
         self._tail = invocation.tail
         stream = Stream(
             function=self._function.function,
@@ -359,12 +387,20 @@ class EnvironmentTelemetry:
             status=status,
             error_type=error_type,
         )
+        used_mb, started_at = self._used_mb(), self._started_at
+        if self._tail is not None:  # somebody waits for it
+            self._function.telemetry.catch_up()
+            self._tell_end(invocation, answer, started_at, used_mb)
+        else:
+            self._function.telemetry.later(lambda: self._tell_end(invocation, answer, started_at, used_mb))
+
+    def _tell_end(self, invocation: Invocation, answer: Answer, started_at: float, used_mb: int | None) -> None:
         common: dict[str, Any] = {"request_id": invocation.request_id, "trace": invocation.trace_id, "answer": answer}
-        self._function.event(platform_logs.runtime_done(started_at=self._started_at, **common), self._tail)
+        self._function.event(platform_logs.runtime_done(started_at=started_at, **common), self._tail)
         self._function.event(
             platform_logs.report(
                 memory_mb=self._function.function.memory_mb,
-                used_mb=self._used_mb(),
+                used_mb=used_mb,
                 init_seconds=self._init_seconds,
                 restore_seconds=self._restore_seconds,
                 **common,
@@ -376,6 +412,10 @@ class EnvironmentTelemetry:
             self._tail = None
         self._init_seconds = self._restore_seconds = None
         self._function.ended(invocation, answer)
+
+    def closed(self) -> None:
+        """The environment is ended: nothing stays untold."""
+        self._function.telemetry.catch_up()
 
     def out_of_memory(self) -> None:
         """The environment was ended since it held more memory than it may: then Lambda tells all that it has."""

@@ -10,7 +10,7 @@ import pytest
 from constructs_pkg.emulator.telemetry import platform_logs as logs
 from constructs_pkg.emulator.telemetry.platform_logs import Answer
 
-NOW = datetime(2026, 11, 2, 12, 34, 56, 789_000, UTC)
+NOW = datetime(2026, 11, 2, 12, 34, 56, 789_000, UTC).timestamp()
 TRACE = "Root=1-62e900b2-710d76f009d6e7785905449a;Parent=0efbd19962d95b05;Sampled=1"
 WHOLE = Answer(done=0.250, begun=0.050, ended=0.240, produced_bytes=16)
 BROKEN = Answer(done=3.0, begun=0.050, ended=3.0, produced_bytes=5, status="timeout")
