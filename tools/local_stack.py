@@ -67,7 +67,7 @@ class LocalStack:
             aws_access_key_id="local",
             aws_secret_access_key="local",  # noqa: S106  # nosec B106
         )
-        for table in self.assembly.of_type("AWS::DynamoDB::GlobalTable"):
+        for table in (*self.assembly.of_type("AWS::DynamoDB::GlobalTable"), *self.assembly.of_type("AWS::DynamoDB::Table")):
             keys = {name: table.property(name) for name in ("KeySchema", "AttributeDefinitions")}
             dynamodb.create_table(TableName=table.ref, BillingMode="PAY_PER_REQUEST", **keys)
 

@@ -1,0 +1,33 @@
+import { AccessDenied, DeadlineExceeded, HttpError, StreamError, StreamingError, StreamTruncated, Throttled } from "../../../../clients/browser/src/index.ts";
+import type { Turn } from "./turns.ts";
+
+type Outcome = Pick<Turn, "state" | "message"> & Partial<Pick<Turn, "detail" | "retryAt">>;
+
+const DEFAULT_WAIT_SECONDS = 5;
+const UNAUTHORIZED = 401;
+const SERVER_ERROR = 500;
+
+/** What a person is told of an error, and what can be done. */
+export function outcome(error: unknown, begun: boolean): Outcome {
+  const detail = detailOf(error);
+  if (error instanceof StreamError && error.code === "cancelled") return { state: "stopped", message: "You stopped this answer." };
+  if (error instanceof Throttled) {
+    const seconds = Math.ceil(error.retryAfterSeconds ?? DEFAULT_WAIT_SECONDS);
+    return { state: "throttled", message: "Too many answers are being written right now.", detail, retryAt: Date.now() + seconds * 1000 };
+  }
+  if (error instanceof DeadlineExceeded) return { state: "failed", message: "The answer took longer than is allowed here, and was ended.", detail };
+  if (error instanceof StreamError) return { state: "failed", message: "Something went wrong while the answer was written.", detail };
+  if (error instanceof AccessDenied) return { state: "failed", message: "You are not allowed to ask here.", detail };
+  if (error instanceof HttpError && error.status === UNAUTHORIZED) return { state: "failed", message: "Your sign-in does not count any more. Sign in again.", detail };
+  if (error instanceof HttpError && error.status >= SERVER_ERROR) return { state: "failed", message: "The chat does not work right now.", detail };
+  if (error instanceof HttpError) return { state: "failed", message: "This question could not be answered.", detail };
+  if (!navigator.onLine) return { state: "offline", message: "You are offline.", detail };
+  if (error instanceof StreamTruncated || begun) return { state: "cut", message: "The connection was lost: this answer is cut short.", detail };
+  return { state: "failed", message: "The chat cannot be reached.", detail };
+}
+
+function detailOf(error: unknown): string {
+  const code = error instanceof StreamingError ? error.code : "unexpected";
+  const said = error instanceof Error ? error.message : String(error);
+  return said.includes(code) ? said : `${code}: ${said}`;
+}
