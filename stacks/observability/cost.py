@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VIEWERS: Final = 1_000
-NUMBERS: Final = 8
+NUMBERS: Final = 17
 """Metrics of a function that are shown, as in handler/metrics.mjs."""
 
 

@@ -68,6 +68,17 @@ test("metrics are asked for by the alias's own dimensions", () => {
   assert.deepEqual([MetricStat.Period, MetricStat.Stat], [60, "Sum"]);
 });
 
+test("what our runtime writes of its streams is asked for by alias too, and told in milliseconds", async () => {
+  const asked = queries([CHAT]);
+  const index = asked.findIndex(({ key }) => key === "firstTokenP90Ms");
+  const { Metric, Stat } = asked[index].MetricStat;
+  assert.deepEqual([Metric.Namespace, Metric.MetricName, Stat], ["StreamingLambda", "gen_ai.server.time_to_first_token", "p90"]);
+  assert.deepEqual(Metric.Dimensions, asked[0].MetricStat.Metric.Dimensions);
+  const get = async () => ({ MetricDataResults: [{ Id: `m${index}`, Timestamps: [new Date(START)], Values: [0.25] }] });
+  const [event] = await metricsSource({ get, watched: [CHAT], minutes: 30, everyMs: 1 }).poll(NOW);
+  assert.deepEqual(event.data.points, [{ time: START, firstTokenP90Ms: 250 }]);
+});
+
 test("points are put together by function and minute, over all pages, and each is sent once unless it changes", async () => {
   const asked = [];
   let invocations = 7;

@@ -118,11 +118,12 @@ def test_the_page_shows_what_the_template_costs(observability: Synthesized) -> N
     lines = cost.thousand_streams(observability.template)
     assert_shows("observability", "streams", costs.table(lines))
     assert sum(line.dollars for line in lines) == pytest.approx(
-        1000 * 10 * 2 * 9 * 0.00001 + 1000 * 300 * 0.25 * 0.0000133334 + 1000 * 0.2e-6
+        1000 * 10 * 2 * 18 * 0.00001 + 1000 * 300 * 0.25 * 0.0000133334 + 1000 * 0.2e-6
     )
 
 
 def test_the_model_counts_the_numbers_that_the_handler_asks_for() -> None:
     handler = (ROOT / "stacks" / "observability" / "handler" / "metrics.mjs").read_text()
-    asked = handler.split("const OF_ALIAS = {")[1].split("};")[0].count("[") + handler.count("asked.push(")
+    tables = [handler.split(f"const {name} = {{")[1].split("};")[0] for name in ("OF_ALIAS", "OF_RUNTIME")]
+    asked = sum(table.count("[") for table in tables) + handler.count("asked.push(")
     assert asked == cost.NUMBERS

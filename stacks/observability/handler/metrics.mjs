@@ -16,6 +16,19 @@ const OF_ALIAS = {
   slowestMs: ["Duration", "Maximum"],
 };
 
+// What our runtime writes of each stream, for the alias too; code on other runtimes writes none. OpenTelemetry's unit is the second.
+const OF_RUNTIME = {
+  firstTokenP50Ms: ["gen_ai.server.time_to_first_token", "p50", 1000],
+  firstTokenP90Ms: ["gen_ai.server.time_to_first_token", "p90", 1000],
+  firstTokenP99Ms: ["gen_ai.server.time_to_first_token", "p99", 1000],
+  tokensPerSecond: ["TokensPerSecond", "p50"],
+  completed: ["Completed", "Sum"],
+  errored: ["Errored", "Sum"],
+  truncated: ["Truncated", "Sum"],
+  cancelled: ["Cancelled", "Sum"],
+  deadline: ["Deadline", "Sum"],
+};
+
 /** What to ask for: one query a number, in the order of `names`. */
 export function queries(watched) {
   return watched.flatMap(({ label, function: name, alias }) => {
@@ -23,10 +36,12 @@ export function queries(watched) {
       { Name: "FunctionName", Value: name },
       { Name: "Resource", Value: `${name}:${alias}` },
     ];
-    const asked = Object.entries(OF_ALIAS).map(([key, [MetricName, Stat]]) => [key, { Namespace: "AWS/Lambda", MetricName, Dimensions }, Stat]);
+    const named = (Namespace, metrics) =>
+      Object.entries(metrics).map(([key, [MetricName, Stat, factor]]) => [key, { Namespace, MetricName, Dimensions }, Stat, factor]);
+    const asked = [...named("AWS/Lambda", OF_ALIAS), ...named("StreamingLambda", OF_RUNTIME)];
     // From the function's system log, by StreamLogMetrics: its records name no alias.
     asked.push(["slowestFirstByteMs", { Namespace: "StreamingLambda", MetricName: `TimeToFirstByte/${name}` }, "Maximum"]);
-    return asked.map(([key, Metric, Stat]) => ({ label, key, MetricStat: { Metric, Period: 60, Stat } }));
+    return asked.map(([key, Metric, Stat, factor = 1]) => ({ label, key, factor, MetricStat: { Metric, Period: 60, Stat } }));
   });
 }
 
@@ -53,11 +68,11 @@ export function metricsSource({ get, watched, minutes, everyMs }) {
     for (let page = 0; page < MOST_PAGES; page++) {
       const answer = await get({ ...request, NextToken });
       for (const { Id, Timestamps = [], Values = [] } of answer.MetricDataResults ?? []) {
-        const { label, key } = asked[Number(Id.slice(1))];
+        const { label, key, factor } = asked[Number(Id.slice(1))];
         Timestamps.forEach((time, index) => {
           const at = points.get(label);
           if (!at.has(+time)) at.set(+time, {});
-          at.get(+time)[key] = Values[index];
+          at.get(+time)[key] = Values[index] * factor;
         });
       }
       NextToken = answer.NextToken;

@@ -1,9 +1,9 @@
 // The alarms in one strip: those that ring first, each with a shape and words. A change, and nothing else, is announced.
 
-import { element, icon, need, say, sign } from "./dom";
-import { age, alarmName, clockWithSeconds, several } from "./format";
-import type { Table } from "./series";
-import type { Alarm, AlarmChange, AlarmState, Store } from "./store";
+import { element, icon, need, say, sign } from "./dom.ts";
+import { age, alarmName, clockWithSeconds, several } from "./format.ts";
+import type { Table } from "./series.ts";
+import type { Alarm, AlarmChange, AlarmState, Store } from "./store.ts";
 
 const SYMBOL: Record<AlarmState, string> = { ALARM: "triangle", INSUFFICIENT_DATA: "ring", OK: "disc" };
 const WORDS: Record<AlarmState, string> = { ALARM: "in alarm", INSUFFICIENT_DATA: "no data", OK: "OK" };

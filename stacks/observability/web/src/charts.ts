@@ -2,16 +2,19 @@
 // lines are dashed in their own way and named at their end, bars are filled in their own way.
 
 import { BarController, BarElement, Chart, type ChartDataset, Filler, LinearScale, LineController, LineElement, type Plugin, PointElement, Tooltip } from "chart.js";
-import { clock } from "./format";
-import { OUTCOMES, type Shown } from "./series";
-import { WINDOW_MINUTES } from "./store";
+import { clock } from "./format.ts";
+import { OUTCOMES, type Shown } from "./series.ts";
+import { WINDOW_MINUTES } from "./store.ts";
 
 Chart.register(BarController, BarElement, Filler, LinearScale, LineController, LineElement, PointElement, Tooltip);
 
 const MINUTE = 60_000;
 const DASHES = [[], [7, 4], [2, 3]];
 const WIDTHS = [3, 2, 2];
-const ROOM_FOR_NAMES = 34;
+/** In units of the font's size. */
+const ROOM_FOR_NAMES = 2.8;
+const ROOM_FOR_VALUES = 3.9;
+const ROOM_FOR_TIME = 3.2;
 
 /** A line or a bar of which something may be missing: what was not seen because nothing came. */
 export interface Unseen {
@@ -82,12 +85,18 @@ export class Drawn {
             grid: { display: false },
             afterBuildTicks: (axis) => {
               axis.ticks = [];
-              for (let time = Math.ceil(axis.min / (10 * MINUTE)) * 10 * MINUTE; time <= axis.max; time += 10 * MINUTE) axis.ticks.push({ value: time });
+              const room = (axis.chart.width / this.#looks.fontSize - ROOM_FOR_VALUES) / ROOM_FOR_TIME;
+              const step = (room < 4.5 ? 15 : 10) * MINUTE;
+              for (let time = Math.ceil(axis.min / step) * step; time <= axis.max; time += step) axis.ticks.push({ value: time });
             },
             ticks: { callback: (value) => clock(Number(value)), maxRotation: 0, autoSkip: false },
           },
           y: {
             beginAtZero: true,
+            // As wide in every chart, so that the charts stand under one another.
+            afterFit: (axis) => {
+              axis.width = Math.max(axis.width, ROOM_FOR_VALUES * this.#looks.fontSize);
+            },
             stacked: shown.name === "outcomes",
             border: { display: false },
             ticks: { maxTicksLimit: 4, callback: (value) => this.#shown.tick(Number(value)) },
@@ -111,7 +120,7 @@ export class Drawn {
     scales["x"]!.ticks = { ...scales["x"]!.ticks, color: found.colour("quiet"), font };
     scales["y"]!.ticks = { ...scales["y"]!.ticks, color: found.colour("quiet"), font };
     scales["y"]!.grid = { color: found.colour("grid") };
-    options.layout = { padding: { top: found.fontSize / 2, right: shown.series.length > 1 && shown.name !== "outcomes" ? (ROOM_FOR_NAMES * found.fontSize) / 12 : 4 } };
+    options.layout = { padding: { top: found.fontSize / 2, right: shown.series.length > 1 && shown.name !== "outcomes" ? ROOM_FOR_NAMES * found.fontSize : 4 } };
     this.#chart.update("none");
   }
 
@@ -221,8 +230,8 @@ function pattern(mark: string, colour: string, paper: string): CanvasPattern {
     }
     ctx.stroke();
   };
-  if (mark === "rising") line([-2, 6, 2, 10], [-2, 2, 6, 10], [-2, -2, 10, 10], [2, -2, 10, 6], [6, -2, 10, 2]);
-  else if (mark === "falling") line([-2, 2, 2, -2], [-2, 6, 6, -2], [-2, 10, 10, -2], [2, 10, 10, 2], [6, 10, 10, 6]);
+  if (mark === "rising") line([-2, 2, 2, -2], [-2, 10, 10, -2], [6, 10, 10, 6]);
+  else if (mark === "falling") line([-2, 6, 2, 10], [-2, -2, 10, 10], [6, -2, 10, 2]);
   else if (mark === "bars") line([0, 2, 8, 2], [0, 6, 8, 6]);
   else if (mark === "cross") line([0, 0, 8, 8], [8, 0, 0, 8]);
   else if (mark === "dots") {

@@ -1,8 +1,8 @@
 // The newest log lines. What the functions wrote is set as text and never as anything else.
 
-import { element, need } from "./dom";
-import { clockWithSeconds, duration, text } from "./format";
-import type { Line, Store } from "./store";
+import { element, need } from "./dom.ts";
+import { clockWithSeconds, duration, text } from "./format.ts";
+import type { Line, Store } from "./store.ts";
 
 export class Log {
   readonly #list = need<HTMLElement>("#log ol");

@@ -1,19 +1,32 @@
-import { access, readConfig } from "./access";
-import { need } from "./dom";
-import { Page } from "./page";
-import "./style.css";
-import { startWatching } from "./stream";
+import { credentialsOf, personOf, readConfig } from "./access.ts";
+import { need } from "./dom.ts";
+import { Page } from "./page.ts";
+import { startWatching } from "./stream.ts";
 
 const theme = new URLSearchParams(location.search).get("theme");
 if (theme === "dark" || theme === "light") document.documentElement.dataset["theme"] = theme;
 
 async function start(): Promise<void> {
   const config = await readConfig();
-  const credentials = await access(config);
-  startWatching(config, credentials, (again) => new Page(again));
+  const person = personOf(config);
+  if (person) {
+    if (!(await person.come())) return welcome(() => void person.begin());
+    const leave = need<HTMLButtonElement>("#sign-out");
+    leave.hidden = false;
+    leave.addEventListener("click", () => person.end());
+  }
+  startWatching(config, credentialsOf(config, person), (again) => new Page(again));
+}
+
+/** Before anybody is known. */
+function welcome(begin: () => void): void {
+  document.body.dataset["connection"] = "nobody";
+  need<HTMLElement>("#loading").hidden = true;
+  need<HTMLElement>("#welcome").hidden = false;
+  need("#sign-in").addEventListener("click", begin);
 }
 
 start().catch((error: unknown) => {
-  need("#loading").textContent = error instanceof Error ? error.message : "The page could not start.";
   document.body.dataset["connection"] = "failed";
+  need("#loading").textContent = `The page could not start. ${error instanceof Error ? error.message : ""}`;
 });

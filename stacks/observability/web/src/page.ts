@@ -1,15 +1,15 @@
 // Puts what is known on the page: at most four times a second, and not at all while nobody sees it.
 
-import { Alarms } from "./alarms";
-import { type Looks, looks } from "./charts";
-import { element, need, say } from "./dom";
-import { clock } from "./format";
-import { Log } from "./log";
-import { Panels } from "./panels";
-import { State } from "./state";
-import { type AlarmChange, Store } from "./store";
-import { Tables } from "./tables";
-import type { Connection } from "./watching";
+import { Alarms } from "./alarms.ts";
+import { type Looks, looks } from "./charts.ts";
+import { element, need, say } from "./dom.ts";
+import { clock } from "./format.ts";
+import { Log } from "./log.ts";
+import { Panels } from "./panels.ts";
+import { State } from "./state.ts";
+import { type AlarmChange, Store } from "./store.ts";
+import { Tables } from "./tables.ts";
+import type { Connection } from "./watching.ts";
 
 const SHOW_EVERY_MS = 250;
 const TICK_MS = 1_000;
@@ -89,6 +89,7 @@ export class Page {
     this.#state.show(this.#connection, this.store, now);
     this.#alarms.show(this.store, now);
     this.#panels.show(this.store, now, chosen, this.#unseen(now), this.#looks);
+    need("#loading").textContent = this.#connection.state === "connecting" || this.#connection.state === "live" ? "Waiting for the first numbers" : "";
     this.#log.show(this.store, chosen);
     this.#tables.show();
   }

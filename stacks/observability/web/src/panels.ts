@@ -1,10 +1,12 @@
 // A panel for each function: its name, how its alarms are, and the four charts, each with its number, a sentence and a table.
 
-import { Drawn, drawSwatch, type Looks, type Unseen } from "./charts";
-import { copy, element, need, say, sign } from "./dom";
-import { CHARTS, OUTCOMES, type Shown, shown, TITLES } from "./series";
-import type { Alarm, Store } from "./store";
+import { Drawn, drawSwatch, type Looks, type Unseen } from "./charts.ts";
+import { copy, element, need, say, sign } from "./dom.ts";
+import { CHARTS, OUTCOMES, type Shown, shown, TITLES } from "./series.ts";
+import type { Alarm, Store } from "./store.ts";
 
+/** More functions than these make their rows low. */
+const MANY = 3;
 const PERCENTILES = ["p50", "p90", "p99"];
 
 interface Cell {
@@ -44,6 +46,7 @@ export class Panels {
     }
     const shownLabels = chosen === undefined ? labels : labels.filter((label) => label === chosen);
     this.#main.dataset["view"] = shownLabels.length === 1 ? "one" : "all";
+    this.#main.toggleAttribute("data-many", shownLabels.length > MANY);
     this.#main.style.setProperty("--panels", String(Math.max(1, shownLabels.length)));
     for (const label of labels) {
       if (!store.hasLooked(label)) continue;
@@ -59,7 +62,7 @@ export class Panels {
         const cell = panel.cells[index]!;
         cell.figure.hidden = empty;
         cell.shown = found;
-        this.#showCell(cell, now, unseen, looks, empty || panel.article.hidden);
+        this.#showCell(cell, now, unseen, looks, empty || !shownLabels.includes(label));
       });
     }
     this.#columns.hidden = !looked.length || this.#main.dataset["view"] === "one";
@@ -99,10 +102,14 @@ export class Panels {
     say(need("h3", figure), found.title);
     say(need(".value", figure), found.now.value);
     say(need(".unit", figure), found.now.unit);
-    say(need(".beside", figure), found.beside);
+    const beside = need<HTMLElement>(".beside", figure);
+    if (beside.textContent !== found.beside.join("")) beside.replaceChildren(...found.beside.map((text) => element("span", { text })));
     say(need("figcaption", figure), found.summary);
     figure.dataset["series"] = String(found.series.length);
-    if (hidden) return; // a canvas without a size cannot be drawn on
+    const nothing = found.series.every(({ data }) => data.every(({ y }) => y === null));
+    need<HTMLElement>(".plot", figure).hidden = nothing;
+    figure.toggleAttribute("data-nothing", nothing);
+    if (hidden || nothing) return; // a canvas without a size cannot be drawn on
     cell.drawn ??= new Drawn(need<HTMLCanvasElement>(".plot canvas", figure), found, looks);
     cell.drawn.show(found, now, unseen, looks);
   }
@@ -127,8 +134,8 @@ function key(name: string): HTMLElement {
   } else if (name === "outcomes") {
     for (const { key: outcome, name: words } of OUTCOMES) {
       const swatch = element("canvas", { class: "swatch" });
-      swatch.width = 28;
-      swatch.height = 16;
+      swatch.width = 22;
+      swatch.height = 12;
       swatch.dataset["key"] = outcome;
       list.append(element("li", {}, swatch, element("span", { text: words })));
     }

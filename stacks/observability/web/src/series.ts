@@ -1,7 +1,7 @@
 // What each chart shows: lines or bars, the one big number, a sentence, and a table that says the same. Pure.
 
-import { clock, count, duration, NONE, type Quantity, rate, several, share, text } from "./format";
-import { type Point, WINDOW_MINUTES } from "./store";
+import { clock, count, duration, NONE, type Quantity, rate, several, share, text } from "./format.ts";
+import { type Point, WINDOW_MINUTES } from "./store.ts";
 
 const MINUTE = 60_000;
 
@@ -19,7 +19,7 @@ export const TITLES: Record<ChartName, string> = {
 export const OUTCOMES = [
   { key: "completed", name: "completed", mark: "solid" },
   { key: "cancelled", name: "cancelled", mark: "rising" },
-  { key: "deadline", name: "at the deadline", mark: "dots" },
+  { key: "deadline", name: "timed out", mark: "dots" },
   { key: "truncated", name: "cut off", mark: "bars" },
   { key: "errored", name: "failed", mark: "cross" },
   { key: "throttles", name: "throttled", mark: "falling" },
@@ -43,8 +43,8 @@ export interface Shown {
   title: string;
   series: Serie[];
   now: Quantity;
-  /** What the big number is, and the smaller ones beside it. */
-  beside: string;
+  /** What the big number is, and the smaller ones beside it: a few words each. */
+  beside: string[];
   summary: string;
   table: Table;
   /** Ticks of the value axis. */
@@ -82,7 +82,7 @@ function firstToken(minutes: Point[]): Shown {
     title,
     series,
     now: quantity(newest?.[keys[0][0]], duration),
-    beside: ours ? ["median", ...rest].join(" · ") : "slowest of the minute",
+    beside: newest ? (ours ? ["median", ...rest] : ["first byte, slowest"]) : ["not measured"],
     summary: newest
       ? `${title} at ${clock(newest.time)}: ${keys.map(([key, name]) => `${name} ${said(newest[key], duration)}`).join(", ")}. ` +
         highest(minutes, keys.at(-1)![0], keys.at(-1)![1], duration)
@@ -99,8 +99,8 @@ function speed(minutes: Point[]): Shown {
     name: "speed",
     title: TITLES.speed,
     series: [serie(minutes, "tokensPerSecond", "median stream")],
-    now: newest ? { ...rate(newest["tokensPerSecond"]!, ""), unit: "tok/s" } : NONE,
-    beside: newest ? "median stream" : "not measured",
+    now: newest ? { ...rate(newest["tokensPerSecond"]!, ""), unit: "/s" } : NONE,
+    beside: [newest ? "median stream" : "not measured"],
     summary: newest
       ? `${TITLES.speed} of the median stream at ${clock(newest.time)}: ${text(rate(newest["tokensPerSecond"]!, ""))}. ` +
         highest(minutes, "tokensPerSecond", "", unit, "lowest", Math.min)
@@ -119,7 +119,7 @@ function inFlight(minutes: Point[]): Shown {
     title: TITLES.inFlight,
     series: [serie(filled, "streams", "in flight")],
     now: newest ? count(newest.streams) : NONE,
-    beside: newest ? `at once · most ${text(count(most))}` : "",
+    beside: newest ? ["at once", `most ${text(count(most))}`] : [],
     summary: newest
       ? `${TITLES.inFlight} at ${clock(newest.time)}: at most ${text(count(newest.streams))} at once. ${highest(filled, "streams", "", count)}`
       : `${TITLES.inFlight}: no numbers in the last half hour.`,
@@ -133,15 +133,17 @@ function outcomes(minutes: Point[]): Shown {
   const sums = Object.fromEntries(OUTCOMES.map(({ key }) => [key, rows.reduce((sum, row) => sum + row[key], 0)])) as Record<Outcome, number>;
   const whole = OUTCOMES.reduce((sum, { key }) => sum + sums[key], 0);
   const bad = BAD.reduce((sum, key) => sum + sums[key], 0);
-  const others = OUTCOMES.filter(({ key }) => key !== "completed" && sums[key] > 0).map(({ key, name }) => `${text(count(sums[key]))} ${name}`);
+  const named = (found: readonly { key: Outcome; name: string }[]): string[] => found.map(({ key, name }) => `${text(count(sums[key]))} ${name}`);
+  const others = OUTCOMES.filter(({ key }) => key !== "completed" && sums[key] > 0);
+  const worst = others.filter(({ key }) => BAD.includes(key)).sort((one, other) => sums[other.key] - sums[one.key]);
   return {
     name: "outcomes",
     title: TITLES.outcomes,
     series: OUTCOMES.map(({ key, name }) => serie(rows, key, name)),
     now: whole ? share(whole - bad, whole) : NONE,
-    beside: whole ? `went well · ${others.length ? others.join(", ") : several(whole, "stream")}` : "no streams",
+    beside: whole ? [`well, of ${text(count(whole))}`, ...named(worst.slice(0, 2))] : ["no streams"],
     summary: whole
-      ? `Outcomes of ${several(whole, "stream")} in the last half hour: ${[`${text(count(sums.completed))} completed`, ...others].join(", ")}. ` +
+      ? `Outcomes of ${several(whole, "stream")} in the last half hour: ${[`${text(count(sums.completed))} completed`, ...named(others)].join(", ")}. ` +
         `${text(share(whole - bad, whole))} went well.`
       : "Outcomes: no streams in the last half hour.",
     table: table(rows, OUTCOMES.map(({ key, name }) => [key, name, count])),

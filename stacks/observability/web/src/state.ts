@@ -1,9 +1,9 @@
 // How the page is connected, in words: at the top while all is well, and across the page while what is shown is not live.
 
-import { need, say, sign } from "./dom";
-import { age } from "./format";
-import type { Store } from "./store";
-import type { Connection } from "./watching";
+import { need, say, sign } from "./dom.ts";
+import { age } from "./format.ts";
+import type { Store } from "./store.ts";
+import type { Connection } from "./watching.ts";
 
 const SYMBOLS: Record<Connection["state"], string> = {
   connecting: "ring",

@@ -1,20 +1,20 @@
 // The stream as `clients/browser` gives it, and what its errors mean to who watches.
 
-import { AccessDenied, type CredentialsProvider, DeadlineExceeded, HttpError, StreamingClient, StreamingError, StreamTruncated, Throttled } from "streaming-client";
-import type { Config } from "./access";
-import type { Page } from "./page";
-import { WINDOW_MINUTES } from "./store";
-import { type Ended, type Events, Watching, type World } from "./watching";
+import { AccessDenied, type CredentialsProvider, DeadlineExceeded, HttpError, StreamingClient, StreamingError, StreamTruncated, Throttled } from "../../../../clients/browser/src/index.ts";
+import type { Config } from "./access.ts";
+import type { Page } from "./page.ts";
+import { WINDOW_MINUTES } from "./store.ts";
+import { type Ended, type Events, Watching, type World } from "./watching.ts";
 
 /** The function breaks ten seconds of silence; three times that is a stream that nobody writes to any more. */
 const SILENT_MS = 30_000;
 
 /** Watches until the page is left. */
-export function startWatching(config: Config, credentials: CredentialsProvider | undefined, makePage: (again: () => void) => Page): void {
+export function startWatching(config: Config, credentials: CredentialsProvider, makePage: (again: () => void) => Page): void {
   const client = new StreamingClient({
     url: config.url,
     region: config.region,
-    ...(credentials ? { credentials } : {}),
+    credentials,
     attempts: 1, // it is begun again here, where the waiting can be shown
     idleTimeoutMs: SILENT_MS,
   });
@@ -24,7 +24,7 @@ export function startWatching(config: Config, credentials: CredentialsProvider |
     open: (lastEventId) =>
       client.stream({
         method: "GET",
-        path: `events?minutes=${WINDOW_MINUTES}`,
+        path: `/events?minutes=${WINDOW_MINUTES}`,
         resume: false,
         ...(lastEventId === undefined ? {} : { headers: { "last-event-id": lastEventId } }),
       }) as Events,
@@ -48,7 +48,8 @@ export function classify(error: unknown): Ended {
   if (error instanceof StreamTruncated) return { kind: "cut" };
   if (error instanceof HttpError) return { kind: "failed", message: `The endpoint answered ${error.status}.` };
   if (error instanceof StreamingError && error.code === "TIMEOUT") return { kind: "silent" };
-  return { kind: "unreachable" };
+  if (error instanceof StreamingError) return { kind: "unreachable" };
+  return { kind: "failed", message: error instanceof Error ? error.message : "Something went wrong." };
 }
 
 /** The browser's clock, network and visibility; `wake` ends every wait. */

@@ -1,7 +1,7 @@
 // A chart's numbers, or all alarms, as a table in a dialog; kept current while it is open.
 
-import { element, need, say } from "./dom";
-import type { Table } from "./series";
+import { element, need, say } from "./dom.ts";
+import type { Table } from "./series.ts";
 
 interface Open {
   title: string;
