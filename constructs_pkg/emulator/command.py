@@ -117,6 +117,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="count longer periods of the template's alarms as so many seconds, so as not to wait for them (default: the template's own)",
     )
     parser.add_argument("--json", action="store_true", help="print one line of JSON once everything is ready")
+    parser.add_argument(
+        "--outputs-file",
+        type=Path,
+        metavar="FILE",
+        help="write the stacks' outputs there once everything is ready, as `cdk deploy --outputs-file` does (default: nowhere)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -149,7 +155,7 @@ def run(args: argparse.Namespace) -> int:
         except AppFailed as error:
             return _say(str(error), FAILED)
         try:
-            return asyncio.run(_serve(emulator, screen, app if args.watch else None, as_json=args.json))
+            return asyncio.run(_serve(emulator, screen, app if args.watch else None, args))
         except (NothingToRun, ModelUnavailable, MountsUnavailable, AssemblyError) as error:
             return _say(str(error), FAILED)
         except PortInUse as error:
@@ -158,7 +164,7 @@ def run(args: argparse.Namespace) -> int:
             return _say("START_TOO_SLOW: the functions did not get ready in time; see the lines above", FAILED)
 
 
-async def _serve(emulator: Emulator, screen: Screen, app: SynthesizedApp | None, *, as_json: bool) -> int:
+async def _serve(emulator: Emulator, screen: Screen, app: SynthesizedApp | None, args: argparse.Namespace) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -175,7 +181,12 @@ async def _serve(emulator: Emulator, screen: Screen, app: SynthesizedApp | None,
         document = emulator.json()
         if all(row["broken"] for row in document["functions"]):
             return _say(f"NOTHING_TO_RUN: every function is broken; the first: {document['functions'][0]['broken']}", FAILED)
-        print(json.dumps(document, separators=(",", ":")) if as_json else describe(document), flush=True)
+        if args.outputs_file is not None:
+            try:
+                args.outputs_file.write_text(json.dumps(emulator.outputs, indent=2) + "\n", encoding="utf-8")
+            except OSError as error:
+                return _say(f"OUTPUTS_FILE: {args.outputs_file} cannot be written: {error.strerror}; name another", FAILED)
+        print(json.dumps(document, separators=(",", ":")) if args.json else describe(document), flush=True)
         failing = asyncio.ensure_future(emulator.failed.wait())
         lasting = [asyncio.ensure_future(keep_showing(emulator, screen))]
         if app is not None:

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from constructs_pkg.assembly import AssemblyError, CloudAssembly
+from constructs_pkg.assembly import AssemblyError, CloudAssembly, UnresolvedIntrinsic
 from constructs_pkg.emulator.bedrock_api import BedrockApi
 from constructs_pkg.emulator.concurrency import ACCOUNT_CONCURRENCY, AccountConcurrency
 from constructs_pkg.emulator.deployment import Deployer, Settings, logger
@@ -116,6 +116,7 @@ class Emulator:
         """
         self.assembly = assembly if isinstance(assembly, CloudAssembly) else CloudAssembly.load(assembly, parameters=parameters)
         self.failed = asyncio.Event()
+        self._deployed = self.assembly
         self._log = log if log is not None else _drop
         self._ports = Ports(port)
         self._parameters = dict(parameters or {})
@@ -195,6 +196,21 @@ class Emulator:
         self.call(self.telemetry.settled(seconds), seconds + STOP_SECONDS)
 
     @property
+    def outputs(self) -> dict[str, dict[str, str]]:
+        """The stacks' outputs by stack name, as `cdk deploy --outputs-file` writes them, Function URLs being those of this run.
+
+        Left out are those whose value only a deployment tells.
+        """
+        found: dict[str, dict[str, str]] = {}
+        for stack in self._deployed.stacks:
+            for name in stack.outputs if stack.parent is None else ():
+                try:
+                    found.setdefault(stack.name, {})[name] = str(stack.outputs[name])
+                except UnresolvedIntrinsic:
+                    continue
+        return found
+
+    @property
     def services(self) -> Mapping[str, FunctionService]:
         """The functions by name."""
         return self._services
@@ -263,6 +279,7 @@ class Emulator:
         assembly = assembly.with_overrides(
             {front.url.resource.attribute_key("FunctionUrl"): front.address for front in self._fronts}
         )
+        self._deployed = assembly
         principals = Principals.from_assembly(assembly, keep=self._principals)
         gate = Gate(principals=principals, authorizer=Authorizer(assembly, principals), now=self.faults.now)
         for warning in gate.authorizer.warnings:
