@@ -256,8 +256,8 @@ def test_a_document_and_a_failure_leave_whole(api: RuntimeApi, peer: Peer) -> No
 
 def test_heads_are_remembered_within_bounds(api: RuntimeApi) -> None:
     for number in (*range(100), *range(100)):
-        assert b"Content-Type: text/%d\r\n" % number in api.stream_fields(f"text/{number}")
-    assert len(api._stream_fields) <= transport._MOST_CONTENT_TYPES
+        assert b"Content-Type: text/%d\r\n" % number in api.stream_head(f"text/{number}")
+    assert len(api._stream_heads) <= transport._MOST_CONTENT_TYPES
 
 
 # ---- peers that fail

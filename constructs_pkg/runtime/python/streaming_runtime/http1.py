@@ -202,10 +202,10 @@ def _parse_head(head: bytes | bytearray) -> tuple[int, dict[str, str], bool, int
     headers: dict[str, str] = {}
     known = _keys
     for line in lines:
-        name, colon, value = line.partition(":")
+        name, _, value = line.partition(" ")  # most have one space behind the colon; the colon stays with the name
         key = known.get(name)
-        if key is None or not colon:
-            key = _key_of(name, colon, line)
+        if key is None:
+            key, value = _field_of(line)
         headers[key] = value.strip()
     if len(headers) != len(lines):
         _require_one_length(lines)
@@ -252,19 +252,21 @@ def _require_one_length(lines: list[str]) -> None:
 
 _VERSIONS = ("HTTP/1.1 ", "HTTP/1.0 ")
 _BODILESS = (204, 304)
-# Names met before, checked and in lower case, and status lines: they are always the same, and looked up fast.
+# Names met before with their colon, checked and in lower case, and status lines: they are always the same, and looked up fast.
 _keys: dict[str, str] = {}
 _starts: dict[str, tuple[int, bool]] = {}
 _MOST_KEYS = 64
 
 
-def _key_of(name: str, colon: str, line: str) -> str:
+def _field_of(line: str) -> tuple[str, str]:
+    """One header line, however it is spaced: its name in lower case, and its value."""
+    name, colon, value = line.partition(":")
     if not colon or not name or name != name.strip():
         raise ProtocolError(f"no header line: {line[:80]!r}")
     key = name.lower()
-    if len(_keys) < _MOST_KEYS:
-        _keys[name] = key
-    return key
+    if len(_keys) < _MOST_KEYS and " " not in name:
+        _keys[f"{name}:"] = key
+    return key, value
 
 
 def _require_status_line_start(buffer: bytearray) -> None:

@@ -95,24 +95,32 @@ def log_exception(error: BaseException, level: str = "ERROR") -> None:
 
 def write(text: str, level: int) -> None:
     """Writes one finished record, framed or as a line."""
+    if state.descriptor is None:
+        _write_line(text)
+        return
     step = min(max(level, 0), 50) // 10
     # The frame's type carries the level in its low byte; plain text that nobody asked a level of carries none.
-    _write(text, (_JSON_FRAME if state.json else _TEXT_FRAME) + (step * 4 + 4 if step and (state.json or state.level) else 0))
+    kind = (_JSON_FRAME if state.json else _TEXT_FRAME) + (step * 4 + 4 if step and (state.json or state.level) else 0)
+    _write_frame(state.descriptor, text, kind)
 
 
 def write_text(text: str) -> None:
     """Writes something that is no record, framed or as a line."""
-    _write(text, _TEXT_FRAME)
-
-
-def _write(text: str, kind: int) -> None:
-    data = text.encode("utf-8", "backslashreplace")
     if state.descriptor is None:
-        sys.stdout.flush()
-        _write_all(1, data + b"\n")
-        return
+        _write_line(text)
+    else:
+        _write_frame(state.descriptor, text, _TEXT_FRAME)
+
+
+def _write_line(text: str) -> None:
+    sys.stdout.flush()
+    _write_all(1, f"{text}\n".encode("utf-8", "backslashreplace"))
+
+
+def _write_frame(descriptor: int, text: str, kind: int) -> None:
+    data = text.encode("utf-8", "backslashreplace")
     frame = kind.to_bytes(4, "big") + len(data).to_bytes(4, "big") + (time.time_ns() // 1000).to_bytes(8, "big")
-    _write_all(state.descriptor, frame + data)
+    _write_all(descriptor, frame + data)
 
 
 def configure_logging() -> None:

@@ -1,7 +1,7 @@
 """When gathered bytes leave. Pure: it is told the time and never asks.
 
-A lone token leaves at once. Tokens that follow one another within QUIET_SECONDS are a burst, and a burst is gathered until it fills a
-chunk or its first piece has waited the flush interval: one system call per token would halve the throughput.
+A lone token leaves at once. One that comes within QUIET_SECONDS of what left last belongs to a burst, and a burst is gathered until it
+fills a chunk or its first piece has waited the flush interval: one system call per token would halve the throughput.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Pacer:
         self._max_bytes = max_bytes
         self._leaves_at = 0.0
         self._flush_interval = flush_interval
-        self._quiet = min(QUIET_SECONDS, flush_interval)
+        self._quiet = QUIET_SECONDS if flush_interval > QUIET_SECONDS else flush_interval
         self.pieces: list[bytes] = []
         self.size = 0
         self.since = 0.0
@@ -40,7 +40,7 @@ class Pacer:
         pieces = self.pieces
         if not pieces:
             self.since = now
-            self._leaves_at = min(self.sent_at + self._quiet, now + self._flush_interval)
+            self._leaves_at = now if now - self.sent_at >= self._quiet else now + self._flush_interval
         pieces.append(piece)
         self.size = size = self.size + len(piece)
         return now >= self._leaves_at or size >= self._max_bytes

@@ -71,14 +71,17 @@ class Request:
         is_http: Whether the event came through a Function URL or API Gateway, and so has a status to answer with.
     """
 
-    __slots__ = ("_body", "_headers", "_http", "_json", "event", "id", "is_http", "received_at")
+    # How every request begins; said once for all of them, as it is said before every first byte.
+    is_http = False
+    _http: dict[str, Any] | None = None  # payload 2.0's requestContext.http; None for 1.0 and for direct invocations
+    _headers: Headers | None = None
+    _body: bytes | None = None
+    _json: tuple[Any] | None = None
 
     def __init__(self, event: Any, request_id: str = "", received_at: float = 0.0) -> None:
         self.event = event
         self.id = request_id
         self.received_at = received_at
-        self._http: dict[str, Any] | None = None  # payload 2.0's requestContext.http; None for 1.0 and for direct invocations
-        self.is_http = False
         if isinstance(event, dict):
             context = event.get("requestContext")
             if isinstance(context, dict):
@@ -88,9 +91,6 @@ class Request:
                     self.is_http = True
                 else:
                     self.is_http = "httpMethod" in event
-        self._headers: Headers | None = None
-        self._body: bytes | None = None
-        self._json: tuple[Any] | None = None
 
     def __repr__(self) -> str:
         return f"Request(method={self.method!r}, path={self.path!r})"

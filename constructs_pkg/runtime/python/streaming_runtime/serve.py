@@ -52,10 +52,11 @@ class Server:
         self._api = api
         self._handler = handler
         self._settings = settings
-        self._clock = Clock(self._write_record)
+        self._clock = Clock(self._write_last_record)
         self._unwritten: _Unwritten | None = None
         self._pen = allocate_lock()
         self._interrupter = Interrupter()
+        self._function_name = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
         self._streams: Streams | None = None
         if settings.store_table and handler.dialect is not None:
             from .store.streams import Streams  # and what it needs: only where there is a table
@@ -109,7 +110,6 @@ class Server:
             self._clock,
             self._interrupter,
             self._handler.dialect is not None,
-            now,
             report,
             hooks.on_first_byte,
             self._handler.redaction,
@@ -122,7 +122,8 @@ class Server:
             if event is _NO_EVENT:
                 pipeline.refuse_event()
             else:
-                tell(hooks.on_start, report)
+                if hooks.on_start is not None:
+                    tell(hooks.on_start, report)
                 last_words = self._run(request, LambdaContext(invocation), pipeline, visit)
         except PeerInterrupted as error:
             pipeline.interrupted()
@@ -176,7 +177,9 @@ class Server:
         _complete(report, pipeline, reply)
         pipeline.tell_first_byte()
         hooks = self._handler.hooks
-        tell(hooks.on_finish if report.outcome == "completed" else hooks.on_abort, report)
+        hook = hooks.on_finish if report.outcome == "completed" else hooks.on_abort
+        if hook is not None:
+            tell(hook, report)
         self._write_record()
 
     def _write_record(self) -> None:
@@ -184,9 +187,14 @@ class Server:
         with self._pen:
             unwritten, self._unwritten = self._unwritten, None
         if unwritten is not None:
-            report, pipeline, reply, function_arn, encoder = unwritten
-            _complete(report, pipeline, reply)
-            write(report, function_arn, encoder.name)
+            report, _, _, function_arn, encoder = unwritten
+            write(report, self._function_name, function_arn, encoder.name)
+
+    def _write_last_record(self) -> None:
+        unwritten = self._unwritten
+        if unwritten is not None:
+            _complete(*unwritten[:3])
+            self._write_record()
 
     def _conclude(self, pipeline: Pipeline, reply: Reply) -> None:
         """Hears what the Runtime API says to the reply, and leaves the connection fit for the next one."""

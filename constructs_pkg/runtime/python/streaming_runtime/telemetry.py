@@ -8,7 +8,6 @@ names that begin with gen_ai, https://opentelemetry.io/docs/specs/semconv/gen-ai
 
 from __future__ import annotations
 
-import os
 from time import time
 
 from . import logs
@@ -90,36 +89,22 @@ class StreamReport:
         texts: How many pieces of text it yielded.
     """
 
-    __slots__ = (
-        "bytes_sent",
-        "chunks_sent",
-        "ended_at",
-        "finish_reason",
-        "first_byte_at",
-        "first_event_at",
-        "last_event_at",
-        "longest_gap",
-        "outcome",
-        "request",
-        "started_at",
-        "texts",
-        "usage",
-    )
+    # How every report begins; said once for all of them, as it is said before every first byte.
+    first_byte_at: float | None = None
+    first_event_at: float | None = None
+    last_event_at = float("inf")  # so that the first event's gap is none
+    longest_gap = 0.0
+    ended_at: float | None = None
+    outcome = ""
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    texts = 0
+    bytes_sent = 0
+    chunks_sent = 0
 
     def __init__(self, request: Request, now: float) -> None:
         self.request = request
         self.started_at = now
-        self.first_byte_at: float | None = None
-        self.first_event_at: float | None = None
-        self.last_event_at = float("inf")  # so that the first event's gap is none
-        self.longest_gap = 0.0
-        self.ended_at: float | None = None
-        self.outcome = ""
-        self.finish_reason: str | None = None
-        self.usage: Usage | None = None
-        self.texts = 0
-        self.bytes_sent = 0
-        self.chunks_sent = 0
 
     @property
     def time_to_first_byte(self) -> float | None:
@@ -162,11 +147,10 @@ def tell(hook: Hook | None, report: StreamReport) -> None:
             logs.log_exception(error)
 
 
-def write(report: StreamReport, function_arn: str, dialect: str) -> None:
-    """Writes the record. Without AWS_LAMBDA_FUNCTION_NAME there is nobody to read it, and nothing is written."""
-    name = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
-    if name:
-        logs.write(record(report, name, function_arn, dialect, int(time() * 1000)), logs.LEVELS["INFO"])
+def write(report: StreamReport, function_name: str, function_arn: str, dialect: str) -> None:
+    """Writes the record. Without a function's name there is nobody to read it, and nothing is written."""
+    if function_name:
+        logs.write(record(report, function_name, function_arn, dialect, int(time() * 1000)), logs.LEVELS["INFO"])
 
 
 def record(report: StreamReport, function_name: str, function_arn: str, dialect: str, now_ms: int) -> str:
@@ -188,7 +172,8 @@ def record(report: StreamReport, function_name: str, function_arn: str, dialect:
         described += f',"dialect":"{dialect}"'
     if report.finish_reason is not None:
         described += f',"gen_ai.response.finish_reasons":[{_text(report.finish_reason)}]'
-    return _template(function_name, function_arn, tuple(values)) % (now_ms, *values.values(), described)
+    directive, numbers = _templates_of(function_name, function_arn, tuple(values))
+    return f'{{"_aws":{{"Timestamp":{now_ms},{directive},{numbers % (*values.values(),)},{described}}}'
 
 
 def _values(report: StreamReport) -> dict[str, float]:
@@ -219,8 +204,10 @@ def _values(report: StreamReport) -> dict[str, float]:
     return values
 
 
-def _template(function_name: str, function_arn: str, metrics: tuple[str, ...]) -> str:
-    """What is the same for all records with these metrics of this alias or version: there are few of either."""
+def _templates_of(function_name: str, function_arn: str, metrics: tuple[str, ...]) -> tuple[str, str]:
+    """What is the same for all records with these metrics of this alias or version, there being few of either: what says what they are, and
+    the metrics, to be filled in.
+    """
     key = (function_name, function_arn, metrics)
     known = _templates.get(key)
     if known is None:
@@ -228,14 +215,13 @@ def _template(function_name: str, function_arn: str, metrics: tuple[str, ...]) -
         directive = {"Namespace": NAMESPACE, "Dimensions": [["FunctionName", "Resource"]], "Metrics": named}
         resource = ":".join((function_name, *function_arn.split(":")[7:8]))
         dimensions = compact_json({"FunctionName": function_name, "Resource": resource})[1:-1]
-        fixed = [part.decode().replace("%", "%%") for part in (compact_json([directive]), dimensions)]
         numbers = ",".join(f'"{metric}":%{".6f" if _UNITS[metric] in _FRACTIONS else "d"}' for metric in metrics)
-        known = f'{{"_aws":{{"Timestamp":%d,"CloudWatchMetrics":{fixed[0]}}},{fixed[1]},{numbers},%s}}'
+        known = f'"CloudWatchMetrics":{compact_json([directive]).decode()}}},{dimensions.decode()}', numbers
         if len(_templates) < _MOST_TEMPLATES:
             _templates[key] = known
     return known
 
 
-_templates: dict[tuple[str, str, tuple[str, ...]], str] = {}
+_templates: dict[tuple[str, str, tuple[str, ...]], tuple[str, str]] = {}
 _MOST_TEMPLATES = 64
 _FRACTIONS = ("Milliseconds", "Seconds", "Count/Second")

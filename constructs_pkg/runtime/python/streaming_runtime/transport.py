@@ -41,6 +41,7 @@ _MORE_BYTES = 262_144
 _MOST_CONTENT_TYPES = 16
 MAX_PIECES = 500  # sendmsg takes 1024 on Linux and macOS (IOV_MAX)
 _PREFIX = "/2018-06-01/runtime"
+_POST_INVOCATION = f"POST {_PREFIX}/invocation/".encode()
 _ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
 _ERROR_BODY = "Lambda-Runtime-Function-Error-Body"
 _INVOCATION_ID = "Lambda-Runtime-Invocation-Id"
@@ -67,7 +68,7 @@ class RuntimeApi:
         self.host = address
         self._socket: socket.socket | None = None
         self._next = http1.request("GET", f"{_PREFIX}/invocation/next", address, {})
-        self._stream_fields: dict[str, bytes] = {}
+        self._stream_heads: dict[str, bytes] = {}
 
     def next(self) -> Invocation:
         """Waits, for ever if need be, for the next invocation.
@@ -95,7 +96,7 @@ class RuntimeApi:
             TransportError: The connection broke since, and there is no other.
         """
         try:
-            return Reply(self, self._connected(), invocation)
+            return Reply(self, self._socket or self._connected(), invocation)
         except OSError as error:
             raise TransportError(f"RUNTIME_API: no connection to {self.host}: {error}") from error
 
@@ -158,7 +159,7 @@ class RuntimeApi:
         Args:
             patience: Seconds until its first byte. None: for ever.
         """
-        connection = self._connected()
+        connection = self._socket or self._connected()
         if patience is not None:
             _await_data(connection, patience)
         data = connection.recv(_FIRST_BYTES)
@@ -167,11 +168,11 @@ class RuntimeApi:
             self.close()
         return answer
 
-    def stream_fields(self, content_type: str) -> bytes:
-        """The header lines of a streamed reply, which are the same for all replies of one content type."""
-        fields = self._stream_fields.get(content_type)
-        if fields is None:
-            fields = http1.fields(
+    def stream_head(self, content_type: str) -> bytes:
+        """What follows the request id in the head of a streamed reply: the same for all replies of one content type."""
+        known = self._stream_heads.get(content_type)
+        if known is None:
+            known = b"/response HTTP/1.1\r\n" + http1.fields(
                 self.host,
                 {
                     "Content-Type": content_type,
@@ -180,12 +181,12 @@ class RuntimeApi:
                     "Trailer": f"{_ERROR_TYPE}, {_ERROR_BODY}",
                 },
             )
-            if len(self._stream_fields) < _MOST_CONTENT_TYPES:
-                self._stream_fields[content_type] = fields
-        return fields
+            if len(self._stream_heads) < _MOST_CONTENT_TYPES:
+                self._stream_heads[content_type] = known
+        return known
 
     def _ask_next(self) -> Answer:
-        self._connected().sendall(self._next)
+        (self._socket or self._connected()).sendall(self._next)
         return self.read_answer(None)
 
     def _connected(self) -> socket.socket:
@@ -208,17 +209,17 @@ class Reply:
         chunks_sent: Of the body.
     """
 
-    __slots__ = ("_api", "_invocation", "_socket", "begun", "bytes_sent", "chunks_sent", "content_type", "ended")
+    # How every reply begins; said once for all of them, as it is said before every first byte.
+    content_type = "application/octet-stream"
+    begun = False
+    ended = False
+    bytes_sent = 0
+    chunks_sent = 0
 
     def __init__(self, api: RuntimeApi, connection: socket.socket, invocation: Invocation) -> None:
         self._api = api
         self._socket = connection
         self._invocation = invocation
-        self.content_type = "application/octet-stream"
-        self.begun = False
-        self.ended = False
-        self.bytes_sent = 0
-        self.chunks_sent = 0
 
     def send(self, pieces: Sequence[bytes], size: int, max_chunk: int, until: Until | None = None) -> None:
         """Sends `pieces`, together `size` bytes, in chunks of at most `max_chunk` bytes.
@@ -232,12 +233,12 @@ class Reply:
         self, pieces: Sequence[bytes], size: int, max_chunk: int, error: tuple[str, str] | None = None, until: Until | None = None
     ) -> None:
         """Sends the last pieces and the end; with `error`, a type and a message, the trailers that make Lambda count it."""
-        trailers = {}
+        self.ended = True
+        end = http1.LAST_CHUNK
         if error is not None:
             document = b2a_base64(compact_json(_error_document(*error)), newline=False).decode()
-            trailers = {_ERROR_TYPE: error[0], _ERROR_BODY: document}
-        self.ended = True
-        self._send_chunks(pieces, size, max_chunk, http1.last_chunk(trailers), until)
+            end = http1.last_chunk({_ERROR_TYPE: error[0], _ERROR_BODY: document})
+        self._send_chunks(pieces, size, max_chunk, end, until)
 
     def respond(self, content_type: str, body: bytes) -> None:
         """The whole reply at once, for direct invocations: nothing streams."""
@@ -342,11 +343,10 @@ class Reply:
 
     def _stream_head(self) -> bytes:
         invocation = self._invocation
-        line = http1.request_line("POST", f"{_PREFIX}/invocation/{invocation.request_id}/response")
-        fields = self._api.stream_fields(self.content_type)
+        head = _POST_INVOCATION + invocation.request_id.encode("latin-1", "replace") + self._api.stream_head(self.content_type)
         if invocation.invocation_id:
-            fields += http1.field(_INVOCATION_ID, invocation.invocation_id)
-        return b"%b%b\r\n" % (line, fields)
+            head += http1.field(_INVOCATION_ID, invocation.invocation_id)
+        return head + b"\r\n"
 
     def _head(self, what: str, headers: dict[str, str], body: bytes) -> bytes:
         if self._invocation.invocation_id:

@@ -73,6 +73,8 @@ class Encoder:
 
     def flush(self) -> bytes:
         """What `raw` still holds when the stream ends: half a character becomes U+FFFD, as in every UTF-8 decoder."""
+        if self._utf8 is None:
+            return b""  # there were no bytes: so it is with nearly every answer
         text = self._half_a_character()
         return self.text(text) if text else b""
 
