@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import http.server
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -15,14 +18,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from streaming_runtime import HttpError, Request
-from tests.stacks.handlers import load
+from tests.stacks.handlers import STACKS, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ACCOUNT, POOL, CLIENT = "123456789012", "eu-west-1_AbCdEfGhI", "1example23456789"
 ISSUER = f"https://cognito-idp.eu-west-1.amazonaws.com/{POOL}"
-NOW = 1_795_000_000
+NOW = int(time.time())
 CLAIMS = {"sub": "person-1", "iss": ISSUER, "aud": CLIENT, "token_use": "id", "exp": NOW + 3600}
 
 
@@ -69,9 +72,9 @@ def id_token() -> Any:
     return load("chat", "id_token").id_token
 
 
-def subject(id_token: Any, token: str, key: dict[str, Any], now: float = NOW) -> str:
+def subject(id_token: Any, token: str, key: dict[str, Any]) -> str:
     id_token.key_id(token)
-    found: str = id_token.subject(token, key, issuer=ISSUER, audience=CLIENT, now=now)
+    found: str = id_token.subject(token, key, issuer=ISSUER, audience=CLIENT)
     return found
 
 
@@ -93,6 +96,7 @@ def test_a_token_of_the_user_pool_names_its_person(id_token: Any, signer: Signer
         {"exp": None},
         {"sub": ""},
         {"sub": 7},
+        {"nbf": NOW + 600},
     ],
     ids=str,
 )
@@ -135,7 +139,22 @@ def test_no_single_character_of_a_token_can_be_another(id_token: Any, signer: Si
             subject(id_token, forged, signer.public)
 
 
-@pytest.mark.parametrize("token", ["", "..", "a.b", "a.b.c.d", "e30.e30.", "ä.ä.ä", "W10.W10.W10", "x" * 20_000, "\ud800.a.b"])
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "..",
+        "a.b",
+        "a.b.c.d",
+        "e30.e30.",
+        "W10.e30.e30",
+        encoded(b"[" * 9_000) + ".e30.e30",
+        "ä.ä.ä",
+        "W10.W10.W10",
+        "x" * 20_000,
+        "\ud800.a.b",
+    ],
+)
 def test_what_is_no_token_is_refused(token: str, id_token: Any, signer: Signer) -> None:
     with pytest.raises(id_token.InvalidToken):
         subject(id_token, token, signer.public)
@@ -147,6 +166,7 @@ class Cognito:
     def __init__(self, url: str) -> None:
         self.url = url
         self.keys: list[dict[str, Any]] = []
+        self.body: bytes | None = None
         self.status = 200
         self.asked: list[str] = []
 
@@ -158,7 +178,7 @@ def serving() -> Iterator[Cognito]:
             cognito.asked.append(self.path)
             self.send_response(cognito.status)
             self.end_headers()
-            self.wfile.write(json.dumps({"keys": cognito.keys}).encode())
+            self.wfile.write(json.dumps({"keys": cognito.keys}).encode() if cognito.body is None else cognito.body)
 
         def log_message(self, *arguments: Any) -> None: ...
 
@@ -185,8 +205,8 @@ def people(cognito: Cognito, monkeypatch: pytest.MonkeyPatch) -> Any:
     for name, value in (("TRUSTED_ACCOUNT", ACCOUNT), ("USER_POOL_ID", POOL), ("USER_POOL_CLIENT_ID", CLIENT)):
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", cognito.url)
-    loaded = load("chat", "id_token", "people")
-    monkeypatch.setitem(__import__("sys").modules, "id_token", loaded.id_token)
+    loaded = load("chat", "id_token", "pool_keys", "people")
+    monkeypatch.setitem(sys.modules, "id_token", loaded.id_token)  # it is imported where a token comes
     return loaded.people
 
 
@@ -229,18 +249,115 @@ def test_a_token_that_does_not_count_is_401_also_for_whom_iam_knows(header: str,
     assert (refused.value.status, refused.value.code) == (401, "invalid_token")
 
 
-def test_unknown_keys_do_not_make_each_request_ask_cognito(people: Any, cognito: Cognito) -> None:
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def keys(people: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What `people` asks for keys, by a clock of ours."""
+    found = type(people._KEYS)(POOL, clock=clock)
+    monkeypatch.setattr(people, "_KEYS", found)
+    return found
+
+
+def test_a_token_with_a_key_of_its_own_does_not_make_each_request_ask_cognito(
+    people: Any, keys: Any, clock: Clock, cognito: Cognito, signer: Signer
+) -> None:
+    forged = now_token(Signer("forged", 1024))
     for _ in range(5):
         with pytest.raises(HttpError, match="its key is not the user pool's"):
-            people.who(request(x_authorization=now_token(Signer("forged", 1024))))
+            people.who(request(x_authorization=forged))
     assert len(cognito.asked) == 1
+    clock.now += 31
+    with pytest.raises(HttpError, match="its key is not the user pool's"):
+        people.who(request(x_authorization=forged))
+    assert len(cognito.asked) == 2
+    assert people.who(request(x_authorization=now_token(signer))) == "person-1"
 
 
-def test_without_cognito_no_token_counts_and_the_next_request_asks_again(people: Any, cognito: Cognito, signer: Signer) -> None:
+def test_a_key_that_the_pool_got_since_counts_within_half_a_minute(
+    people: Any, keys: Any, clock: Clock, cognito: Cognito, signer: Signer
+) -> None:
+    assert people.who(request(x_authorization=now_token(signer))) == "person-1"
+    newer = Signer("key-2")
+    cognito.keys = [newer.public]
+    clock.now += 31
+    assert people.who(request(x_authorization=now_token(newer))) == "person-1"
+    with pytest.raises(HttpError, match="its key is not the user pool's"):
+        people.who(request(x_authorization=now_token(signer)))
+
+
+def test_keys_are_asked_for_anew_after_some_hours(people: Any, keys: Any, clock: Clock, cognito: Cognito, signer: Signer) -> None:
+    assert people.who(request(x_authorization=now_token(signer))) == "person-1"
+    clock.now += 5 * 3600
+    assert people.who(request(x_authorization=now_token(signer))) == "person-1"
+    assert len(cognito.asked) == 1
+    cognito.keys = []
+    clock.now += 2 * 3600
+    with pytest.raises(HttpError, match="its key is not the user pool's"):
+        people.who(request(x_authorization=now_token(signer)))
+    assert len(cognito.asked) == 2
+
+
+def test_without_cognito_no_token_counts_and_it_is_asked_again_after_a_pause(
+    people: Any, keys: Any, clock: Clock, cognito: Cognito, signer: Signer
+) -> None:
     cognito.status = 500
+    for _ in range(5):
+        with pytest.raises(HttpError) as refused:
+            people.who(request(x_authorization=now_token(signer)))
+        assert (refused.value.status, refused.value.code) == (503, "identity_unavailable")
+        assert refused.value.headers["retry-after"] == "5"
+    assert len(cognito.asked) == 1, "each question may take two seconds"
+    cognito.status = 200
+    clock.now += 6
+    assert people.who(request(x_authorization=now_token(signer))) == "person-1"
+
+
+def test_known_keys_count_for_a_day_while_cognito_is_away(
+    people: Any, keys: Any, clock: Clock, cognito: Cognito, signer: Signer
+) -> None:
+    assert people.who(request(x_authorization=now_token(signer))) == "person-1"
+    cognito.status = 500
+    clock.now += 23 * 3600
+    assert people.who(request(x_authorization=now_token(signer))) == "person-1"
+    clock.now += 2 * 3600
     with pytest.raises(HttpError) as refused:
         people.who(request(x_authorization=now_token(signer)))
-    assert (refused.value.status, refused.value.code) == (503, "identity_unavailable")
-    assert refused.value.headers["retry-after"] == "2"
-    cognito.status = 200
-    assert people.who(request(x_authorization=now_token(signer))) == "person-1"
+    assert refused.value.code == "identity_unavailable"
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"keys": 7}', b'{"keys": [7]}', b'{"keys": [{}]}', b"\xff"])
+def test_what_is_no_set_of_keys_is_as_no_answer(body: bytes, people: Any, keys: Any, cognito: Cognito, signer: Signer) -> None:
+    cognito.body = body
+    with pytest.raises(HttpError) as refused:
+        people.who(request(x_authorization=now_token(signer)))
+    assert refused.value.code == "identity_unavailable"
+
+
+def test_services_do_not_pay_for_what_checks_tokens() -> None:
+    """Cryptography is slow to load, and most callers need none of it."""
+    script = "import sys; import people; print(sorted({'jwt', 'cryptography', 'urllib.request', 'ssl'} & set(sys.modules)))"
+    names = ("TRUSTED_ACCOUNT", "USER_POOL_ID", "USER_POOL_CLIENT_ID")
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=STACKS / "chat" / "handler",
+        env={**os.environ, **dict.fromkeys(names, "x")},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"

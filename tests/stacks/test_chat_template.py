@@ -232,9 +232,12 @@ def test_cfn_lint_finds_nothing(chat: Synthesized) -> None:
     assert lint(chat.directory) == ""
 
 
+IMPORTED_AS = {"PyJWT": "jwt"}
+
+
 def named_in(requirements: Path) -> set[str]:
     names = (line.partition("==")[0].strip() for line in requirements.read_text().splitlines())
-    return {name.replace("-", "_") for name in names}
+    return {IMPORTED_AS.get(name, name.replace("-", "_")) for name in names}
 
 
 def test_handlers_import_the_runtime_their_neighbours_and_their_own_requirements_alone() -> None:
