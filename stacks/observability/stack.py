@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import ArnFormat, CfnOutput, Duration, Environment, Stack, Token
+from aws_cdk import ArnFormat, Aws, CfnOutput, Duration, Environment, Stack, Token
 from aws_cdk import aws_iam as iam
 
-from constructs_pkg import StreamingCode, StreamingFunction
+from constructs_pkg import BrowserIdentity, StreamingCode, StreamingFunction
 from stacks.findings import acknowledge
+from stacks.web_page import WebPage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from constructs import Construct
+
+PAGE: Final = Path(__file__).parent / "page"
+"""The built page; `web` is what it is built from."""
 
 _SPARE: Final = Duration.seconds(30)
 
@@ -69,11 +73,13 @@ class Watched:
 
 
 class ObservabilityStack(Stack):
-    """`GET /events` on a Function URL that asks for IAM auth, by a Node.js function, which Lambda streams itself.
+    """`GET /events` on a Function URL that asks for IAM auth, by a Node.js function, which Lambda streams itself; and a page that shows it.
 
     Attributes:
         events: The streaming function.
         caller: A role of this account that may call the URL.
+        people: Who may sign in on the page; an administrator invites them.
+        page: The page, on CloudFront.
     """
 
     def __init__(
@@ -86,6 +92,8 @@ class ObservabilityStack(Stack):
         longest: Duration | None = None,
         metrics_every: Duration | None = None,
         logs_every: Duration | None = None,
+        sign_in_prefix: str | None = None,
+        origins: Sequence[str] | None = None,
     ) -> None:
         """Makes the stack.
 
@@ -100,13 +108,17 @@ class ObservabilityStack(Stack):
             metrics_every: Time between two looks at metrics and alarms. Default: the context value `observability:metrics-seconds`,
                 else 30 seconds; CloudWatch has a point a minute.
             logs_every: Time between two looks at the logs. Default: the context value `observability:logs-seconds`, else 5 seconds.
+            sign_in_prefix: How the address of the sign-in page begins; nobody else in the region may have it. Default: the context value
+                `observability:sign-in-prefix`, else `observability-` and the account.
+            origins: Pages that may call the Function URL. Default: the context value `observability:origins`, with commas, else all:
+                what lets a page in is its signature, and there are no cookies that another page could borrow.
 
         Raises:
             ValueError: `WATCHED`: nothing is watched, or two have one label; `LONGEST`: out of range.
         """
         super().__init__(scope, id, env=env, description="Metrics, alarms and logs of other functions as a live stream of events")
         context = self.node.try_get_context
-        named = [text for text in (context("observability:functions") or "").split(",") if text]
+        named = _listed(context("observability:functions"))
         functions = [found if isinstance(found, Watched) else Watched.of(found) for found in watched] + [
             Watched.parse(text) for text in named
         ]
@@ -119,6 +131,7 @@ class ObservabilityStack(Stack):
             description="Streams metrics, alarms and logs of other functions",
             memory_size=256,
             timeout=longest.plus(_SPARE),
+            cors=BrowserIdentity.cors(*(origins or _listed(context("observability:origins")) or ("*",))),
             environment={
                 "WATCHED": self.to_json_string([_row(found) for found in functions]),
                 "MOST_SECONDS": f"{longest.to_seconds():g}",
@@ -134,8 +147,33 @@ class ObservabilityStack(Stack):
             description="May watch metrics, alarms and logs of these functions",
         )
         self.events.grant_invoke_url(self.caller)
+        self.people = BrowserIdentity(
+            self,
+            "People",
+            sign_in_prefix=sign_in_prefix or context("observability:sign-in-prefix") or f"observability-{Aws.ACCOUNT_ID}",
+        )
+        self.people.allow_to_call(self.events.url)
+        self.page = self._page()
+        CfnOutput(self, "PageUrl", value=self.page.url, description="The page; invite people in the user pool")
+        CfnOutput(self, "UserPoolId", value=self.people.user_pool.user_pool_id, description="Who may sign in on the page")
         CfnOutput(self, "EventsUrl", value=self.events.url.url, description="GET events?minutes=30")
         CfnOutput(self, "CallerRoleArn", value=self.caller.role_arn, description="Assume this role to call the endpoint")
+
+    def _page(self) -> WebPage:
+        known = self.people.browser_config
+        sign_in = {name: known[name] for name in ("userPoolId", "userPoolClientId", "identityPoolId")}
+        cognito = [f"https://cognito-{service}.{self.region}.{Aws.URL_SUFFIX}/" for service in ("idp", "identity")]
+        page = WebPage(
+            self,
+            "Page",
+            folder=PAGE,
+            config={"url": known["url"], "region": known["region"], "signIn": {"url": known["signInUrl"], **sign_in}},
+            connect_sources=[known["url"], f"{known['signInUrl']}/", *cognito],
+        )
+        self.people.allow_sign_in_from(page.url)
+        acknowledge(self.people.user_pool, "AwsSolutions-COG2", "A second factor is offered to everyone, and yours to require")
+        acknowledge(self.people.user_pool, "AwsSolutions-COG8", "The Plus plan is billed by the user, and yours to choose")
+        return page
 
     def _let_look(self, functions: Sequence[Watched]) -> None:
         role = self.events.role
@@ -162,6 +200,10 @@ class ObservabilityStack(Stack):
         known = {"Partition": self.partition, "Region": self.region, "AccountId": self.account}
         said = {name: f"<AWS::{name}>" if Token.is_unresolved(value) else value for name, value in known.items()}
         return f"arn:{said['Partition']}:logs:{said['Region']}:{said['AccountId']}:log-group:{log_group}:*"
+
+
+def _listed(value: str | None) -> list[str]:
+    return [text for text in (value or "").split(",") if text]
 
 
 def _seconds(given: Duration | None, otherwise: str | float) -> str:
