@@ -85,6 +85,7 @@ class FunctionConcurrency:
         self._provisioned: dict[str, int] = {}
         self._environments: dict[str, list[Environment]] = {}
         self._charged: set[Environment] = set()
+        self._busy: dict[str, int] = {}
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -104,6 +105,15 @@ class FunctionConcurrency:
                 await self._warm(version)
 
         await asyncio.gather(*(warm() for _ in range(missing)))
+
+    def invoke_at_once(self, version: str, invocation: Invocation) -> bool:
+        """Runs an invocation where an environment waits for one. Returns whether it did; `invoke` is for the rest."""
+        environment = None if self._full() else self._idle(version)
+        if environment is None:
+            return False
+        self._charge(version, environment)
+        self._run(version, environment, invocation)
+        return True
 
     async def invoke(self, version: str, invocation: Invocation) -> None:
         """Runs an invocation. Returns once it is handed over, or has failed already (its sink knows).
@@ -135,8 +145,10 @@ class FunctionConcurrency:
             message = f"RequestId: {invocation.request_id} Error: Runtime exited without providing a reason"
             invocation.fail(FunctionError.of_platform("Runtime.ExitError", message))
             return
-        busy = sum(one.provisioned for one in self._charged if one in self._pool(version))
-        environment.run(invocation, busy=busy, allocated=self._provisioned.get(version, 0))
+        self._run(version, environment, invocation)
+
+    def _run(self, version: str, environment: Environment, invocation: Invocation) -> None:
+        environment.run(invocation, busy=self._busy.get(version, 0), allocated=self._provisioned.get(version, 0))
 
     async def _acquire(self, version: str) -> Environment:
         """A warm environment or a new one, charged to the function and the account."""
@@ -156,10 +168,15 @@ class FunctionConcurrency:
                     self.throttles += 1
                     raise Throttled(full)
                 environment = self._new(version)
-            self.in_use += 1
-            self._account.in_use += self.reserved is None
-            self._charged.add(environment)
+            self._charge(version, environment)
             return environment
+
+    def _charge(self, version: str, environment: Environment) -> None:
+        self.in_use += 1
+        self._account.in_use += self.reserved is None
+        self._charged.add(environment)
+        if environment.provisioned:
+            self._busy[version] = self._busy.get(version, 0) + 1
 
     def _full(self) -> str | None:
         if self.reserved is not None and self.in_use >= self.reserved:
@@ -170,8 +187,13 @@ class FunctionConcurrency:
 
     def _idle(self, version: str) -> Environment | None:
         """The provisioned ones first, and of the others the one used last, so that the rest may rest."""
-        idle = [environment for environment in self._pool(version) if environment.ready and environment not in self._charged]
-        return next((environment for environment in idle if environment.provisioned), idle[-1] if idle else None)
+        last = None
+        for environment in self._pool(version):
+            if environment not in self._charged and environment.ready:
+                if environment.provisioned:
+                    return environment
+                last = environment
+        return last
 
     def _new(self, version: str) -> Environment:
         if self._provisioned.get(version):
@@ -216,6 +238,8 @@ class FunctionConcurrency:
     def _discharge(self, environment: Environment) -> None:
         if environment in self._charged and environment.invocation is None:
             self._charged.discard(environment)
+            if environment.provisioned:
+                self._busy[environment.version] -= 1
             self.in_use -= 1
             self._account.in_use -= self.reserved is None
 

@@ -108,12 +108,12 @@ class Environment:
             on_change: Told when the environment is idle, finishing or dead.
         """
         self.provisioned = provisioned
+        self.version = version
         self.state = State.INIT
         self.invocation: Invocation | None = None
         self.process: SupervisedProcess | None = None
         self._plan = plan
         self._supervisor = supervisor
-        self._version = version
         self._log = telemetry.say
         self._on_change = on_change
         self._telemetry = telemetry.environment(version=version, kind=self._initialization_type)
@@ -196,7 +196,7 @@ class Environment:
     def _initialization_type(self) -> str:
         if self.provisioned:
             return "provisioned-concurrency"
-        return "snap-start" if self._plan.function.snap_start and self._version != "$LATEST" else "on-demand"
+        return "snap-start" if self._plan.function.snap_start and self.version != "$LATEST" else "on-demand"
 
     async def _spawn(self) -> None:
         plan, supervisor = self._plan, self._supervisor
@@ -206,7 +206,7 @@ class Environment:
         places, mounts = self._places(self._folder)
         variables = environment_variables(
             plan.function,
-            version=self._version,
+            version=self.version,
             initialization_type=self._initialization_type,
             runtime_api=f"127.0.0.1:{port}",
             log_stream=self._telemetry.log_stream,

@@ -6,20 +6,19 @@ Sources: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html, urls-invoc
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+import time
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from constructs_pkg.emulator.concurrency import Throttled
 from constructs_pkg.emulator.cors import cors_headers, is_preflight
 from constructs_pkg.emulator.http_server import Exchange, HttpServer
 from constructs_pkg.emulator.iam import Principal, SignatureRefusal, function_url_refusal
-from constructs_pkg.emulator.invocation import Invocation
+from constructs_pkg.emulator.invocation import Invocation, new_id
 from constructs_pkg.emulator.url_event import MAX_EVENT_BYTES, build_event, encode_event
 from constructs_pkg.emulator.url_response import UrlSink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from constructs_pkg.emulator.functions import FunctionUrl
     from constructs_pkg.emulator.service import FunctionService, Gate
@@ -64,29 +63,29 @@ class FunctionUrlFront:
         """Takes no more connections, and closes when the last stream has ended."""
         await self._server.drain()
 
-    async def _answer(self, exchange: Exchange) -> None:
+    def _answer(self, exchange: Exchange) -> Awaitable[None] | None:
         request, url, service, gate = exchange.request, self.url, self.service, self.gate
-        request_id = str(uuid4())
+        request_id = new_id()
         if self.telemetry is not None:
             self.telemetry.url_request(url, exchange)
         if service is None or gate is None:
             _refuse(exchange, request_id, 503, "ServiceException", "The emulator is still starting")
-            return
+            return None
         cors = []
         if url.cors is not None:
             preflight = is_preflight(request)
             cors = cors_headers(url.cors, request, preflight=preflight)
             if preflight:
                 exchange.respond(200, [("x-amzn-RequestId", request_id), *cors], b"")
-                return
+                return None
         if exchange.too_large:  # before the signature, which cannot be verified over a body that was not kept
             _refuse_size(exchange, request_id)
-            return
+            return None
         try:
             principal = self._authorize(exchange, service, gate)
         except _Refused as refused:
             exchange.respond(refused.status, [*refused.headers, ("x-amzn-RequestId", request_id), *cors], refused.body)
-            return
+            return None
         sink = UrlSink(exchange, invoke_mode=url.invoke_mode, extra_headers=cors, warn=self._log)
         invocation = Invocation(
             payload=b"", invoked_arn=service.invoked_arn(url.qualifier), sink=sink, caller=exchange, request_id=request_id
@@ -99,7 +98,7 @@ class FunctionUrlFront:
                 domain_name=request.header("host") or f"127.0.0.1:{self.port}",
                 request_id=request_id,
                 trace_id=invocation.trace_id,
-                now=datetime.now(UTC),
+                now=time.time(),
                 auth_type=url.auth_type,
                 principal=principal,
                 port=self.port,
@@ -107,13 +106,10 @@ class FunctionUrlFront:
         )
         if len(invocation.payload) > MAX_EVENT_BYTES:
             _refuse_size(exchange, request_id)
-            return
-        try:
-            await service.invoke(url.qualifier, invocation)
-        except Throttled as throttled:
-            body = {"Reason": throttled.reason, "Type": "User", "message": "Rate Exceeded."}
-            headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", "TooManyRequestsException")]
-            exchange.respond(429, [*headers, ("x-amzn-RequestId", request_id), *cors], _json(body))
+            return None
+        if service.invoke_at_once(url.qualifier, invocation):
+            return None
+        return _invoke(service, url.qualifier, invocation, exchange, cors)
 
     def _authorize(self, exchange: Exchange, service: FunctionService, gate: Gate) -> Principal | None:
         """Who is calling, and that they may. An anonymous caller of an open URL is None.
@@ -143,6 +139,18 @@ class _Refused(Exception):
         self.status = status
         self.headers = headers
         self.body = body
+
+
+async def _invoke(
+    service: FunctionService, qualifier: str | None, invocation: Invocation, exchange: Exchange, cors: list[tuple[str, str]]
+) -> None:
+    """Runs an invocation that has to wait for an environment, or is refused one."""
+    try:
+        await service.invoke(qualifier, invocation)
+    except Throttled as throttled:
+        body = {"Reason": throttled.reason, "Type": "User", "message": "Rate Exceeded."}
+        headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", "TooManyRequestsException")]
+        exchange.respond(429, [*headers, ("x-amzn-RequestId", invocation.request_id), *cors], _json(body))
 
 
 def _refuse_size(exchange: Exchange, request_id: str) -> None:

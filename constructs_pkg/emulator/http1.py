@@ -7,10 +7,10 @@ Source: https://www.rfc-editor.org/rfc/rfc9112 (messages), https://www.rfc-edito
 
 from __future__ import annotations
 
+import functools
 import http
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,8 +23,10 @@ MAX_CHUNK_LINE_BYTES = 1_024
 RawHeaders = list[tuple[bytes, bytes]]
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e]+) HTTP/1\.([01])")
-_FIELD = re.compile(
+_FIELDS = re.compile(
+    rb"(?:\A|(?<=\r\n))"
     rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*((?:[^\x00-\x20\x7f](?:[^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x20\x7f])?)?)[ \t]*"
+    rb"(?=\r\n|\Z)"
 )
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -42,8 +44,7 @@ class BadRequest(Exception):
         self.status = status
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """A request's head.
 
     Attributes:
@@ -63,8 +64,7 @@ class Head:
     expects_continue: bool
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(NamedTuple):
     """The request is whole."""
 
     trailers: RawHeaders
@@ -215,12 +215,9 @@ class RequestParser:
 
 
 def _fields(block: bytes) -> RawHeaders:
-    headers: RawHeaders = []
-    for line in block.split(b"\r\n"):
-        field = _FIELD.fullmatch(line)
-        if field is None:
-            raise BadRequest("a header is none")
-        headers.append((field.group(1), field.group(2)))
+    headers: RawHeaders = _FIELDS.findall(block)
+    if len(headers) != block.count(b"\r\n") + 1:  # each match is one whole line
+        raise BadRequest("a header is none")
     return headers
 
 
@@ -258,6 +255,12 @@ def _framing(headers: RawHeaders, minor: int) -> tuple[int, int, bool, bool]:
     return _BODY, size, keep_alive, continues and size > 0
 
 
+@functools.lru_cache(maxsize=256)
+def _in_lower_case(name: str) -> str | None:
+    """A header's name in lower case; None for what is no name."""
+    return name.lower() if _NAME.fullmatch(name) else None
+
+
 class ResponseWriter:
     """Turns one response into bytes."""
 
@@ -281,9 +284,9 @@ class ResponseWriter:
         lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}"]
         length = False
         for name, value in headers:
-            if not _NAME.fullmatch(name) or _BAD_VALUE.search(value):
+            lower = _in_lower_case(name)
+            if lower is None or _BAD_VALUE.search(value):
                 raise ValueError(f"HEADER_NOT_ALLOWED: {name!r} cannot stand in an HTTP response with its value")
-            lower = name.lower()
             if lower == "content-length":
                 length = True
             elif lower == "connection" and value.lower() == "close":

@@ -213,7 +213,7 @@ class Exchange:
         self.on_over: Callable[[], None] | None = None
         self.status = 0
         self.started = False
-        self.over = asyncio.Event()
+        self._over = False
         self._connection: ExchangeConnection | None = connection
 
     @property
@@ -268,8 +268,8 @@ class Exchange:
         self.end()
 
     def _finish(self) -> None:
-        if not self.over.is_set():
-            self.over.set()
+        if not self._over:
+            self._over = True
             if self.on_over is not None:
                 self.on_over()
 
@@ -281,7 +281,8 @@ class Exchange:
             self.on_lost()
 
 
-Handler = Callable[[Exchange], Awaitable[None]]
+Handler = Callable[[Exchange], Awaitable[None] | None]
+"""Answers an exchange, or gives what has to be awaited for it. What is done without that saves a task and a turn of the loop."""
 
 
 class ExchangeConnection(HttpConnection):
@@ -387,20 +388,29 @@ class HttpServer:
 
     def answer(self, exchange: Exchange, handler: Handler) -> None:
         """Runs a handler for an exchange, and answers 500 where it fails."""
-        task = asyncio.get_running_loop().create_task(self._answer(exchange, handler))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _answer(self, exchange: Exchange, handler: Handler) -> None:
         try:
-            await handler(exchange)
+            rest = handler(exchange)
+        except Exception as error:  # noqa: BLE001 - as below
+            self._fail(exchange, error)
+            return
+        if rest is not None:
+            task = asyncio.get_running_loop().create_task(self._answer(exchange, rest))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, exchange: Exchange, rest: Awaitable[None]) -> None:
+        try:
+            await rest
         except Exception as error:  # noqa: BLE001 - the last resort of a server: told, and answered
-            self._on_error(f"EMULATOR_FAULT: {type(error).__name__}: {error}")
-            if exchange.started:
-                exchange.cut()
-            else:
-                body = b'{"Message":"Internal Server Error"}'
-                exchange.respond(500, [("Content-Type", "application/json")], body)
+            self._fail(exchange, error)
+
+    def _fail(self, exchange: Exchange, error: Exception) -> None:
+        self._on_error(f"EMULATOR_FAULT: {type(error).__name__}: {error}")
+        if exchange.started:
+            exchange.cut()
+        else:
+            body = b'{"Message":"Internal Server Error"}'
+            exchange.respond(500, [("Content-Type", "application/json")], body)
 
     async def drain(self) -> None:
         """Stops listening, and drops every connection as soon as it has answered what it was asked."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
-from uuid import uuid4
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,9 +91,9 @@ class Invocation:
     caller: Caller | None = None
     client_context: str | None = None
     tenant_id: str | None = None
-    request_id: str = field(default_factory=lambda: str(uuid4()))
+    request_id: str = field(default_factory=lambda: new_id())
     trace_id: str = field(default_factory=lambda: new_trace_id())
-    attempt_id: str = field(default_factory=lambda: str(uuid4()))
+    attempt_id: str = field(default_factory=lambda: new_id())
     deadline_ms: int = 0
     responding: bool = False
     over: bool = False
@@ -146,5 +146,11 @@ class Invocation:
 
 def new_trace_id() -> str:
     """A trace header in X-Ray's form: https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader."""
-    unique = uuid4().hex
-    return f"Root=1-{int(time.time()):08x}-{unique[:24]};Parent={unique[16:]};Sampled=1"
+    unique = os.urandom(20).hex()
+    return f"Root=1-{int(time.time()):08x}-{unique[:24]};Parent={unique[24:]};Sampled=1"
+
+
+def new_id() -> str:
+    """A UUID of version 4, as text: uuid4() takes twice as long for it."""
+    unique = os.urandom(16).hex()
+    return f"{unique[:8]}-{unique[8:12]}-4{unique[13:16]}-{'89ab'[int(unique[16], 16) & 3]}{unique[17:20]}-{unique[20:]}"

@@ -6,6 +6,7 @@ AWS's Node client (aws/aws-lambda-nodejs-runtime-interface-client, HttpResponseS
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from dataclasses import dataclass, field
@@ -75,8 +76,9 @@ class PreludeParser:
             raise PreludeError("the stream ended before the delimiter of eight NULs")
 
 
+@functools.lru_cache(maxsize=64)
 def parse_prelude(metadata: bytes) -> Prelude:
-    """Reads `{statusCode, headers, multiValueHeaders, cookies}`.
+    """Reads `{statusCode, headers, multiValueHeaders, cookies}`. Most streams of a function begin with the same bytes.
 
     Raises:
         PreludeError: it is no JSON object, or a field has a value that HTTP does not allow.

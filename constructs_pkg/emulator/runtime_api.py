@@ -32,6 +32,9 @@ ERROR_BYTES = 262_144
 
 _PREFIX = "/2018-06-01/runtime/"
 
+_OK = {"status": "OK"}
+_OK_BODY = json.dumps(_OK).encode() + b"\n"
+
 
 class RuntimeApiOwner(Protocol):
     """The environment behind the API."""
@@ -208,20 +211,20 @@ class _RuntimeConnection(HttpConnection):
             self.take_next()
         elif route == "init/error":
             self._api.owner.on_init_error(_error_of(body, self._error_type))
-            self._reply(202, {"status": "OK"})
+            self._reply(202, _OK)
         elif route == "restore/next":
             self._api.owner.on_restored()
-            self._reply(200, {"status": "OK"})
+            self._reply(200, _OK)
         elif route == "restore/error":
             self._api.owner.on_restore_error(_error_of(body, self._error_type))
-            self._reply(202, {"status": "OK"})
+            self._reply(202, _OK)
         elif route == "response":
             assert invocation is not None
             self._on_response(invocation, body, trailers)
         elif route == "error":
             assert invocation is not None
             self._finish(invocation, _error_of(body, self._error_type))
-            self._reply(202, {"status": "OK"})
+            self._reply(202, _OK)
         elif route == "gone":
             self._reply(410, {"errorType": "InvocationGone", "errorMessage": "The invocation's attempt is over"})
         elif route == "bad id":
@@ -259,7 +262,7 @@ class _RuntimeConnection(HttpConnection):
             invocation.produced_bytes = len(body)
             invocation.sink.data(body)
         self._finish(invocation, error)
-        self._reply(202, {"status": "OK"})
+        self._reply(202, _OK)
 
     def _finish(self, invocation: Invocation, error: FunctionError | None) -> None:
         self._invocation = None
@@ -303,7 +306,7 @@ class _RuntimeConnection(HttpConnection):
         self._reply(403, {"errorType": "InvalidStateTransition", "errorMessage": message})
 
     def _reply(self, status: int, document: dict[str, str]) -> None:
-        body = json.dumps(document).encode() + b"\n"
+        body = _OK_BODY if document is _OK else json.dumps(document).encode() + b"\n"
         self.send_head(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         self.send_data(body)
         self.send_end()

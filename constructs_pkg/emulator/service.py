@@ -142,6 +142,17 @@ class FunctionService:
         """The ARN that a call by this qualifier invokes."""
         return f"{self.function.arn}:{qualifier}" if qualifier else self.function.arn
 
+    def invoke_at_once(self, qualifier: str | None, invocation: Invocation) -> bool:
+        """Runs an invocation where a warm environment waits for it and nothing is to go wrong on purpose: most of them.
+
+        Returns:
+            Whether it did. Where not, nothing has happened yet, and `invoke` is to be awaited.
+        """
+        version = self.function.version_of(qualifier)
+        if self._concurrency is None or version is None or self._faults:
+            return False
+        return self._concurrency.invoke_at_once(version, invocation)
+
     async def invoke(self, qualifier: str | None, invocation: Invocation) -> None:
         """Runs an invocation on the version behind a qualifier.
 

@@ -8,19 +8,22 @@ query values decoded and joined with commas, the x-forwarded headers, base64 for
 from __future__ import annotations
 
 import base64
+import functools
 import json
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from constructs_pkg.emulator.http_server import HttpRequest
     from constructs_pkg.emulator.iam import Principal
 
 MAX_EVENT_BYTES = 6_291_456
 """Largest event, 6 MiB: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
+
+_ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 _TEXT_TYPES = ("text", "json", "xml", "javascript")
 """A body whose content type has one of these in its name is text, if it is UTF-8; every other body is base64."""
@@ -35,7 +38,7 @@ def build_event(
     domain_name: str,
     request_id: str,
     trace_id: str,
-    now: datetime,
+    now: float,
     auth_type: str,
     principal: Principal | None,
     port: int,
@@ -48,7 +51,7 @@ def build_event(
         domain_name: What the function takes for the URL's host.
         request_id: The invocation's id.
         trace_id: Trace header of the invocation.
-        now: The time, in UTC.
+        now: The time, in seconds since 1970.
         auth_type: `AWS_IAM` or `NONE`.
         principal: Who signed, None for an anonymous caller.
         port: The port that the request came in by.
@@ -76,8 +79,8 @@ def build_event(
         "requestId": request_id,
         "routeKey": "$default",
         "stage": "$default",
-        "time": now.strftime("%d/%b/%Y:%H:%M:%S +0000"),
-        "timeEpoch": int(now.timestamp() * 1000),
+        "time": _shown(int(now)),
+        "timeEpoch": int(now * 1000),
     }
     if auth_type == "AWS_IAM" and principal is not None:
         context["authorizer"] = {"iam": _identity(principal)}
@@ -102,7 +105,12 @@ def build_event(
 
 def encode_event(event: Mapping[str, Any]) -> bytes:
     """The event as it goes to the function."""
-    return json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
+    return _ENCODE(event).encode()
+
+
+@functools.lru_cache(maxsize=4)
+def _shown(second: int) -> str:
+    return time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(second))
 
 
 def _headers(request: HttpRequest) -> tuple[dict[str, str], list[str]]:

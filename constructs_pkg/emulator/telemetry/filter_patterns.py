@@ -164,7 +164,7 @@ class _JsonPattern:
         tests = [self._one()]
         while self._accept("&&"):
             tests.append(self._one())
-        return tests[0] if len(tests) == 1 else lambda document: all(test(document) for test in tests)
+        return tests[0] if len(tests) == 1 else functools.partial(_each, tests)
 
     def _one(self) -> Test:
         if self._accept("("):
@@ -222,6 +222,13 @@ class _JsonPattern:
 
     def _unknown(self) -> PatternUnknown:
         return PatternUnknown(f"PATTERN_UNKNOWN: {self._text.strip()!r} cannot be read at {self._peek()[1]!r}")
+
+
+def _each(tests: list[Test], document: Any) -> bool:
+    for test in tests:  # noqa: SIM110 - all() of a generator takes three times as long, and this is asked of every log event
+        if not test(document):
+            return False
+    return True
 
 
 def _equals(walk: Callable[[Any], list[Any]], text: str, *, wanted: bool) -> Test:

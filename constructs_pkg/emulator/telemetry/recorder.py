@@ -210,7 +210,7 @@ class FunctionTelemetry:
         self._json = function.log_format == "JSON"
         self._level = LEVELS.get(function.system_log_level if self._json else TEXT_LEVEL, LEVELS["INFO"])
         self._application_level = APPLICATION_LEVELS.get(function.log_level, APPLICATION_LEVELS["INFO"])
-        self._series: dict[tuple[str | None, str], lambda_metrics.AliasSeries] = {}
+        self._series: dict[str | None, lambda_metrics.AliasSeries] = {}
         self._active: dict[str | None, int] = {}
 
     def environment(self, *, version: str, kind: str) -> EnvironmentTelemetry:
@@ -284,11 +284,12 @@ class FunctionTelemetry:
 
     def series(self, qualifier: str | None) -> lambda_metrics.AliasSeries:
         """The metrics of the function by one qualifier."""
-        version = self.function.version_of(qualifier) or ""
-        key = (qualifier, version)
-        found = self._series.get(key)
+        found = self._series.get(qualifier)
         if found is None:
-            found = self._series[key] = lambda_metrics.AliasSeries(self.telemetry.metrics, self.function.name, qualifier, version)
+            version = self.function.version_of(qualifier) or ""
+            found = self._series[qualifier] = lambda_metrics.AliasSeries(
+                self.telemetry.metrics, self.function.name, qualifier, version
+            )
         return found
 
 
