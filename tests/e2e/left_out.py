@@ -23,6 +23,10 @@ UNKNOWN: Final = (
     LeftOut("AWS::Bedrock::Guardrail", "stacks/test_chat_template.py::test_the_template_is_the_reviewed_one"),
     LeftOut("AWS::Bedrock::GuardrailVersion", "stacks/test_chat_template.py::test_the_template_is_the_reviewed_one"),
     LeftOut(
+        "AWS::Cognito::ManagedLoginBranding",
+        "stacks/test_observability_template.py::test_people_sign_in_and_come_back_to_the_page",
+    ),
+    LeftOut(
         "AWS::ApplicationAutoScaling::ScalableTarget",
         "stacks/test_financial_template.py::test_more_viewers_are_warm_in_market_hours_of_new_york",
     ),

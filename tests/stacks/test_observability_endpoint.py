@@ -18,6 +18,7 @@ from constructs_pkg.client import AccessDenied, Data, Finish, HttpStatusError, S
 from constructs_pkg.emulator import Emulator
 from stacks.observability.stack import ObservabilityStack, Watched
 from tests.stacks.conftest import session_of, synthesize
+from tools.percentiles import percentile, percentiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +52,11 @@ class CloudWatch:
     def first_byte(self, function: str, minute: float, *values: float) -> None:
         self._put("StreamingLambda", f"TimeToFirstByte/{function}", minute, values, [])
 
+    def streams(self, function: str, minute: float, name: str, *values: float) -> None:
+        """What our runtime writes of streams, a value each."""
+        dimensions = [{"Name": "FunctionName", "Value": function}, {"Name": "Resource", "Value": f"{function}:live"}]
+        self._put("StreamingLambda", name, minute, values, dimensions)
+
     def _put(self, namespace: str, name: str, minute: float, values: tuple[float, ...], dimensions: list[dict[str, str]]) -> None:
         at = dt.datetime.fromtimestamp(minute + 1, dt.UTC)
         for value in values:
@@ -70,8 +76,9 @@ class CloudWatch:
 
 
 @pytest.fixture(scope="module")
-def cloudwatch(aws: LocalAws) -> CloudWatch:
-    return CloudWatch(aws)
+def cloudwatch(aws: LocalAws) -> Iterator[CloudWatch]:
+    with percentiles():
+        yield CloudWatch(aws)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +86,7 @@ def emulator(aws: LocalAws, cloudwatch: CloudWatch, tmp_path_factory: pytest.Tem
     quick = {"metrics_every": Duration.millis(500), "logs_every": Duration.millis(200), "longest": Duration.seconds(30)}
     made = synthesize(tmp_path_factory.mktemp("quick"), ObservabilityStack, watched=[CHAT, SHOP], **quick)
     with Emulator(made.directory, model=None, endpoints={"cloudwatch": aws.endpoint, "cloudwatch-logs": aws.endpoint}) as running:
-        [row] = running.json()["functions"]
+        [row] = [row for row in running.json()["functions"] if row["path"] == FUNCTION]
         if row["broken"] and row["broken"].startswith(("NPM_", "NODE_")):
             pytest.skip(f"AWS's SDK for Node.js cannot be had here: {row['broken']}")
         yield running
@@ -108,19 +115,37 @@ def test_the_numbers_are_those_of_cloudwatch(client: StreamingClient, cloudwatch
     cloudwatch.point("Chat-F", "Errors", before, 1)
     cloudwatch.point("Chat-F", "Duration", before, 800, 2400.5, 90)
     cloudwatch.first_byte("Chat-F", before, 120, 450)
+    cloudwatch.streams("Chat-F", before, "gen_ai.server.time_to_first_token", 0.2, 0.25, 0.5, 1.5)
+    cloudwatch.streams("Chat-F", before, "Completed", 1, 1)
+    cloudwatch.streams("Chat-F", before, "Errored", 1)
     cloudwatch.point("Chat-F", "Invocations", before + 2 * MINUTE, 1)
     cloudwatch.point("Shop-F", "UrlRequestCount", before + MINUTE, 1, 1)
     cloudwatch.point("Other-F", "Invocations", before, 99)
     found = {value["label"]: value["points"] for value in named(watch(client), "metrics")}
     assert found == {
         "chat": [
-            {"time": before * 1000, "invocations": 3, "errors": 1, "slowestMs": 2400.5, "slowestFirstByteMs": 450},
+            {
+                "time": before * 1000,
+                "invocations": 3,
+                "errors": 1,
+                "slowestMs": 2400.5,
+                "slowestFirstByteMs": 450,
+                "firstTokenP50Ms": 250,
+                "firstTokenP90Ms": 1500,
+                "firstTokenP99Ms": 1500,
+                "completed": 2,
+                "errored": 1,
+            },
             {"time": (before + 2 * MINUTE) * 1000, "invocations": 1},
         ],
         "shop": [{"time": (before + MINUTE) * 1000, "requests": 2}],
     }
     recent = {value["label"]: value["points"] for value in named(watch(client, "seconds=1&minutes=5&only=shop"), "metrics")}
     assert recent == {"shop": []}
+
+
+def test_the_local_interfaces_percentiles_are_those_of_the_values() -> None:
+    assert [percentile([4, 1, 3, 2], statistic) for statistic in ("p0", "p25", "p50", "p90", "p99.9")] == [1, 1, 2, 4, 4]
 
 
 def test_a_change_is_seen_while_the_stream_runs(client: StreamingClient, cloudwatch: CloudWatch) -> None:

@@ -70,6 +70,21 @@ def test_nodes_own_streaming_needs_no_layer(observability: Synthesized) -> None:
     assert (url["InvokeMode"], url["AuthType"]) == ("RESPONSE_STREAM", "AWS_IAM")
 
 
+def test_people_sign_in_and_come_back_to_the_page(observability: Synthesized) -> None:
+    [client] = observability.of_type("AWS::Cognito::UserPoolClient")
+    assert client["CallbackURLs"] == client["LogoutURLs"]
+    assert "PageDistribution" in json.dumps(client["CallbackURLs"])
+    assert (client["AllowedOAuthFlows"], client.get("GenerateSecret")) == (["code"], False)
+    [style] = observability.of_type("AWS::Cognito::ManagedLoginBranding")
+    assert style["UseCognitoProvidedValues"] is True
+    assert style["ClientId"] == {
+        "Ref": next(name for name in observability.template["Resources"] if name.startswith("PeopleClient"))
+    }
+    [url] = observability.of_type("AWS::Lambda::Url")
+    assert url["Cors"]["AllowMethods"] == ["GET", "POST", "DELETE"]
+    assert "last-event-id" in url["Cors"]["AllowHeaders"]
+
+
 def test_functions_of_other_stacks_are_watched_by_reference(tmp_path: Path) -> None:
     app = App(context=json.loads((ROOT / "cdk.json").read_text())["context"], outdir=str(tmp_path))
     environment = Environment(region="us-east-1")
