@@ -141,8 +141,10 @@ export class Stream implements EventStream {
 
   readonly #say: Say = (event, place) => {
     if (this.#over) return;
-    if (typeof place == "string") this.#id ??= OWN_ID.exec(this.#place = place)?.[1];
-    else if (place && this.#id) this.#place = `${this.#id}:${this.#counted + place}`;
+    if (typeof place == "string") {
+      this.#place = place;
+      this.#id ??= OWN_ID.exec(place)?.[1];
+    } else if (place && this.#id) this.#place = `${this.#id}:${this.#counted + place}`;
     if (event?.type == "error") {
       this.#over = true;
       this.#failure = new (event.code == "deadline_exceeded" ? DeadlineExceeded : StreamError)(event.code, event.message);
