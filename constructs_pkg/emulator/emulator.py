@@ -22,7 +22,7 @@ from constructs_pkg.emulator.models import Model, ModelUnavailable
 from constructs_pkg.emulator.models.choose import choose_model
 from constructs_pkg.emulator.models.faulty import FaultyModel
 from constructs_pkg.emulator.ports import Ports
-from constructs_pkg.emulator.rest.template import RestApi, read_rest_apis
+from constructs_pkg.emulator.rest.template import read_rest_apis
 from constructs_pkg.emulator.rest.tokens import UserPool
 from constructs_pkg.emulator.rest_api import RestApiFront
 from constructs_pkg.emulator.rows import function_rows, principal_rows, rest_rows
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from constructs_pkg.emulator.limits import Bandwidth
+    from constructs_pkg.emulator.rest.model import RestApi
     from constructs_pkg.emulator.telemetry import AlarmState, MetricStore
 
 START_SECONDS = 180.0

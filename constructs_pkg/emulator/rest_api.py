@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from constructs_pkg.emulator.http_server import HttpRequest
-    from constructs_pkg.emulator.rest.template import AuthorizerConfig, Method, RestApi, StageConfig
+    from constructs_pkg.emulator.rest.model import AuthorizerConfig, Method, RestApi, StageConfig
     from constructs_pkg.emulator.rest.tokens import UserPool
     from constructs_pkg.emulator.service import FunctionService, Gate
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from constructs_pkg.assembly import UnresolvedIntrinsic
 from constructs_pkg.emulator.iam.documents import Statement, statements
+from constructs_pkg.emulator.rest.definition import DefinitionUnreadable, read_definition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +86,7 @@ def function_arn(name: str, beside: Resource) -> str:
 
 
 def _rest_api(api: Resource) -> Iterator[Statement]:
-    policy = api.raw.get("Policy")
+    policy = api.raw.get("Policy") or _policy_of_document(api)
     if not policy:
         return
     stack = api.stack
@@ -96,6 +97,14 @@ def _rest_api(api: Resource) -> Iterator[Statement]:
             resources=_expanded(statement.resources, base) if statement.resources is not None else None,
             not_resources=_expanded(statement.not_resources, base) if statement.not_resources is not None else None,
         )
+
+
+def _policy_of_document(api: Resource) -> Any:
+    try:
+        definition = read_definition(api)
+    except DefinitionUnreadable:
+        return None  # then it has no method that could be called, and says why when it is
+    return definition.policy if definition is not None else None
 
 
 def _expanded(resources: tuple[str, ...], base: str) -> tuple[str, ...]:

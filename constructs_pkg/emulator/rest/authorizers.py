@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from constructs_pkg.emulator.http_server import HttpRequest
-    from constructs_pkg.emulator.rest.template import AuthorizerConfig
+    from constructs_pkg.emulator.rest.model import AuthorizerConfig
     from constructs_pkg.emulator.rest.tokens import UserPool
 
 AUTHORIZER_SECONDS = 10.0

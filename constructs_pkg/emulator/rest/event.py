@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from constructs_pkg.emulator.http_server import HttpRequest
     from constructs_pkg.emulator.iam import Principal
-    from constructs_pkg.emulator.rest.template import Method, RestApi, StageConfig
+    from constructs_pkg.emulator.rest.model import Method, RestApi, StageConfig
 
 MAX_REQUEST_BYTES = 10_485_760
 """https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html: 10 MB."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from constructs_pkg.emulator.rest.template import RestApi
+    from constructs_pkg.emulator.rest.model import RestApi
 
 STATUS = {
     "ACCESS_DENIED": 403,

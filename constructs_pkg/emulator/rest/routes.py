@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from constructs_pkg.emulator.rest.template import Method
+    from constructs_pkg.emulator.rest.model import Method
 
 
 def find_method(methods: Iterable[Method], verb: str, path: str) -> tuple[Method, Mapping[str, str]] | None:

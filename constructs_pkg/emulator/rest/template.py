@@ -1,155 +1,30 @@
-"""The REST APIs of an assembly as API Gateway would hold them. Pure; nothing runs here.
+"""Reads the REST APIs of an assembly, made of resources or given as an OpenAPI document. Pure; nothing runs here.
 
-Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_ApiGateway.html. APIs given as an OpenAPI document
-(`Body`) are not read.
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_ApiGateway.html.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from constructs_pkg.assembly import AssemblyError, CloudAssembly, Resource
+from constructs_pkg.emulator.rest.definition import DefinitionUnreadable, read_definition
+from constructs_pkg.emulator.rest.model import (
+    DEFAULT_BURST,
+    DEFAULT_RATE,
+    DEFAULT_TIMEOUT_SECONDS,
+    LAMBDA_URI,
+    AuthorizerConfig,
+    GatewayResponse,
+    Integration,
+    Method,
+    RestApi,
+    StageConfig,
+)
+from constructs_pkg.emulator.rest.openapi import document_binary_types, document_methods, document_responses, unreadable_method
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-DEFAULT_RATE = 10_000.0
-DEFAULT_BURST = 5_000
-"""An account's own limits: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html."""
-
-DEFAULT_TIMEOUT_SECONDS = 29.0
-
-_LAMBDA_URI = re.compile(
-    r":lambda:path/(?P<date>[0-9-]+)/functions/(?P<arn>arn:[^/]+)/(?P<how>response-streaming-invocations|invocations)$"
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Integration:
-    """What a method calls.
-
-    Attributes:
-        kind: `AWS_PROXY`, `MOCK`, or one that is not emulated.
-        function_arn: For AWS_PROXY, the function's ARN with its qualifier.
-        streams: Whether the response transfer mode is STREAM.
-        timeout_seconds: Longest answer.
-        credentials: ARN of the role that API Gateway takes on to call; empty where it calls as itself.
-        responses: For MOCK: status, and headers.
-    """
-
-    kind: str
-    function_arn: str = ""
-    streams: bool = False
-    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
-    credentials: str = ""
-    responses: tuple[tuple[int, Mapping[str, str]], ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class AuthorizerConfig:
-    """An `AWS::ApiGateway::Authorizer`.
-
-    Attributes:
-        name: Construct path.
-        id: API Gateway's id of it.
-        kind: `TOKEN`, `REQUEST` or `COGNITO_USER_POOLS`.
-        sources: Identity sources: `method.request.header.Authorization` and such.
-        ttl_seconds: How long an answer is kept.
-        pattern: What a TOKEN authorizer's token must match, or None.
-        function_arn: Of a Lambda authorizer.
-        credentials: ARN of the role that API Gateway takes on to call it; empty where it calls as itself.
-        pools: ARNs of the user pools.
-    """
-
-    name: str
-    id: str
-    kind: str
-    sources: tuple[str, ...]
-    ttl_seconds: float
-    pattern: str | None
-    function_arn: str
-    credentials: str
-    pools: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Method:
-    """One method of one path.
-
-    Attributes:
-        resource_id: Id of the path's resource.
-        path: `/v1/chat/{id}`.
-        verb: `POST` or `ANY`.
-        authorization: `NONE`, `AWS_IAM`, `COGNITO_USER_POOLS` or `CUSTOM`.
-        required: Parameters that must be there, such as `method.request.querystring.q`.
-        models: Schemas by content type, `$default` among them.
-        checks_body, checks_parameters: What its validator looks at.
-        why_not: Why it cannot be called here, or None.
-    """
-
-    resource_id: str
-    path: str
-    verb: str
-    authorization: str
-    authorizer: AuthorizerConfig | None
-    scopes: tuple[str, ...]
-    needs_api_key: bool
-    required: tuple[str, ...]
-    models: Mapping[str, Any]
-    checks_body: bool
-    checks_parameters: bool
-    integration: Integration
-    why_not: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class StageConfig:
-    """A stage: its limits over all callers, and per `METHOD /path` where they differ."""
-
-    name: str
-    variables: Mapping[str, str]
-    rate: float
-    burst: float
-    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class GatewayResponse:
-    """How API Gateway answers by itself for one kind of error."""
-
-    status: int | None
-    headers: Mapping[str, str]
-    templates: Mapping[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RestApi:
-    """A REST API.
-
-    Attributes:
-        idle_seconds: Longest silence of a stream: 30 s for edge-optimized endpoints, else 5 minutes.
-        has_policy: Whether it has a resource policy.
-        responses: Gateway responses by type, such as `DEFAULT_4XX`.
-    """
-
-    stack: str
-    path: str
-    api_id: str
-    region: str
-    account: str
-    partition: str
-    idle_seconds: float
-    has_policy: bool
-    binary_types: tuple[str, ...]
-    stages: tuple[StageConfig, ...]
-    methods: tuple[Method, ...]
-    responses: Mapping[str, GatewayResponse]
-
-    def arn(self, stage: str, verb: str, path: str) -> str:
-        """The ARN that permissions of a call are about."""
-        return f"arn:{self.partition}:execute-api:{self.region}:{self.account}:{self.api_id}/{stage}/{verb}/{path.lstrip('/')}"
 
 
 def read_rest_apis(assembly: CloudAssembly) -> tuple[RestApi, ...]:
@@ -178,6 +53,21 @@ def _read_api(api: Resource) -> RestApi:
     validators = {str(validator.ref): validator for validator in _of(api, "AWS::ApiGateway::RequestValidator")}
     authorizers = {str(one.ref): _read_authorizer(one) for one in _of(api, "AWS::ApiGateway::Authorizer")}
     types = api.property("EndpointConfiguration", "Types", default=["EDGE"])
+    methods = tuple(
+        _read_method(method, paths, models, validators, authorizers) for method in _of(api, "AWS::ApiGateway::Method")
+    )
+    responses = {str(one.property("ResponseType")): _read_response(one) for one in _of(api, "AWS::ApiGateway::GatewayResponse")}
+    binary_types = tuple(api.property("BinaryMediaTypes", default=[]))
+    policy = api.raw.get("Policy")
+    try:
+        definition = read_definition(api)
+        if definition is not None:
+            methods += tuple(document_methods(api, definition))
+            responses = {**document_responses(definition), **responses}
+            binary_types += document_binary_types(definition)
+            policy = policy or definition.policy
+    except (DefinitionUnreadable, AssemblyError) as error:
+        methods += tuple(unreadable_method(api, path, "ANY", str(error)) for path in ("/", "/{proxy+}"))
     return RestApi(
         stack=stack.name,
         path=api.path,
@@ -187,15 +77,11 @@ def _read_api(api: Resource) -> RestApi:
         partition=stack.partition,
         # https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode.html
         idle_seconds=30.0 if "EDGE" in types else 300.0,
-        has_policy=bool(api.raw.get("Policy")),
-        binary_types=tuple(api.property("BinaryMediaTypes", default=[])),
+        has_policy=bool(policy),
+        binary_types=binary_types,
         stages=tuple(_read_stage(stage) for stage in _of(api, "AWS::ApiGateway::Stage")),
-        methods=tuple(
-            _read_method(method, paths, models, validators, authorizers) for method in _of(api, "AWS::ApiGateway::Method")
-        ),
-        responses={
-            str(one.property("ResponseType")): _read_response(one) for one in _of(api, "AWS::ApiGateway::GatewayResponse")
-        },
+        methods=methods,
+        responses=responses,
     )
 
 
@@ -230,7 +116,7 @@ def _read_stage(stage: Resource) -> StageConfig:
 def _read_authorizer(resource: Resource) -> AuthorizerConfig:
     kind = str(resource.property("Type"))
     source = str(resource.property("IdentitySource", default="method.request.header.Authorization" if kind != "REQUEST" else ""))
-    uri = _LAMBDA_URI.search(str(resource.property("AuthorizerUri", default="")))
+    uri = LAMBDA_URI.search(str(resource.property("AuthorizerUri", default="")))
     return AuthorizerConfig(
         name=resource.path,
         id=str(resource.ref),
@@ -300,7 +186,7 @@ def _read_integration(method: Resource) -> Integration:
             }
             answers.append((int(response.get("StatusCode", 200)), headers))
         return Integration(kind=kind, responses=tuple(answers))
-    found = _LAMBDA_URI.search(str(document.get("Uri", "")))
+    found = LAMBDA_URI.search(str(document.get("Uri", "")))
     return Integration(
         kind=kind,
         function_arn=found["arn"] if found else "",

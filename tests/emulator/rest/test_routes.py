@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from constructs_pkg.emulator.rest.model import Integration, Method
 from constructs_pkg.emulator.rest.routes import find_method
-from constructs_pkg.emulator.rest.template import Integration, Method
 
 
 def method(route: str) -> Method:
