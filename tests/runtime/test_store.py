@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -571,7 +572,33 @@ def test_a_delete_without_a_streams_name_and_an_empty_id_are_the_handlers(fleet:
     assert b"three" in runtime.invoke(ask(last_event_id="")).body, "as an EventSource without one would not send it at all"
 
 
+def test_values_are_kept_as_text_is(fleet: Fleet) -> None:
+    runtime = fleet(
+        """
+        from streaming_runtime import *
+        @streaming_handler(dialect="sse")
+        def handler(request, context):
+            yield Data({"n": 1})
+            yield Data([2], name="pair")
+        """
+    )
+    whole = runtime.invoke(ask())
+    rest = runtime.invoke(ask(last_event_id=f"{stream_id(whole)}:1"))
+    assert rest.body == whole.body.partition(b"\n\n")[2]
+    assert without_ids(rest.body).startswith(b"event: pair\ndata: [2]\n\n")
+
+
 # ---- how else a stream may end
+
+
+def test_a_table_that_does_not_answer_holds_nobody_for_long_and_that_is_said(fleet: Fleet) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        runtime = fleet(AWS_ENDPOINT_URL_DYNAMODB=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        assert without_ids(runtime.invoke(ask()).body).count(b"event: text") == 3
+        begin = time.monotonic()
+        runtime.await_next()
+        assert time.monotonic() - begin < PATIENCE
+        assert "STORE_UNFINISHED: the table did not take the stream's end in time" in runtime.log()
 
 
 def test_a_stream_cut_off_at_its_deadline_has_that_as_its_end(fleet: Fleet, server: Server, table: str) -> None:
