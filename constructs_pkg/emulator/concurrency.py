@@ -86,7 +86,7 @@ class FunctionConcurrency:
         self._environments: dict[str, list[Environment]] = {}
         self._charged: set[Environment] = set()
         self._busy: dict[str, int] = {}
-        self._changed = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -210,19 +210,29 @@ class FunctionConcurrency:
             await environment.start()
         except InitFailed:
             self._forget(version, environment)
-        self._changed.set()
+        self._tell_change()
 
     async def _replace(self, version: str) -> None:
         await asyncio.sleep(REPLACEMENT_SECONDS)
         await self.provision(version, 0)
 
     async def _wait_for_change(self, seconds: float) -> None:
-        self._changed.clear()
+        loop = asyncio.get_running_loop()
+        change: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(change)
+        # Not asyncio.timeout: a call that follows another at once waits here, and that would cost it twice as much.
+        timer = loop.call_later(seconds, self._tell_change)
         try:
-            async with asyncio.timeout(seconds):
-                await self._changed.wait()
-        except TimeoutError:
-            return
+            await change
+        finally:
+            timer.cancel()
+
+    def _tell_change(self) -> None:
+        """Lets everybody who waits look again."""
+        waiting, self._waiting = self._waiting, []
+        for change in waiting:
+            if not change.done():
+                change.set_result(None)
 
     def _on_change(self, version: str, environment: Environment) -> None:
         if environment.state in (State.IDLE, State.DEAD):
@@ -233,7 +243,7 @@ class FunctionConcurrency:
                 task = asyncio.get_running_loop().create_task(self._replace(version))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
-        self._changed.set()
+        self._tell_change()
 
     def _discharge(self, environment: Environment) -> None:
         if environment in self._charged and environment.invocation is None:
@@ -248,7 +258,7 @@ class FunctionConcurrency:
         pool = self._pool(version)
         if environment in pool:
             pool.remove(environment)
-        self._changed.set()
+        self._tell_change()
 
     def _pool(self, version: str) -> list[Environment]:
         return self._environments.setdefault(version, [])

@@ -10,6 +10,7 @@ import asyncio
 import errno
 import socket
 import struct
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -31,7 +32,24 @@ class PortInUse(OSError):
     """The port that was asked for is taken."""
 
 
-class HttpConnection(asyncio.Protocol):
+READ_BYTES = 65_536
+"""So much is read from a connection at once."""
+
+_BUFFER = threading.local()
+
+
+def _buffer() -> memoryview:
+    """What all connections of a thread read into: what was read is taken out before anything else is.
+
+    asyncio.Protocol has 256 KiB made ready for each read, and most of it given back: that takes longer than the read.
+    """
+    found: memoryview | None = getattr(_BUFFER, "view", None)
+    if found is None:
+        found = _BUFFER.view = memoryview(bytearray(READ_BYTES))
+    return found
+
+
+class HttpConnection(asyncio.BufferedProtocol):
     """One connection. Subclasses say what happens at each event; nothing here waits."""
 
     def __init__(self, server: HttpServer) -> None:
@@ -42,6 +60,7 @@ class HttpConnection(asyncio.Protocol):
         self._request: Head | None = None
         self._response: ResponseWriter | None = None
         self._out: list[bytes] = []
+        self._buffer = _buffer()
 
     # What a subclass answers to.
 
@@ -139,8 +158,17 @@ class HttpConnection(asyncio.Protocol):
         self.peer = peer[0] if peer else LOOPBACK
         self.server.connections.add(self)
 
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """See asyncio.BufferedProtocol."""
+        del sizehint
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """See asyncio.BufferedProtocol."""
+        self.data_received(bytes(self._buffer[:nbytes]))
+
     def data_received(self, data: bytes) -> None:
-        """See asyncio.Protocol."""
+        """Takes what came."""
         self._parser.feed(data)
         self._events()
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MAX_LINE_BYTES = 262_144
 """Longest log line of a function that is kept in one piece; CloudWatch's limit on an event."""
 
+READ_BYTES = 16_384
+"""So much of a process's output is read at once."""
+
 STOP_SECONDS = 10.0
 """How long the supervisor may take to end everything."""
 
@@ -66,7 +69,7 @@ class SupervisedProcess:
         self.exited = asyncio.Event()
         self._supervisor = supervisor
         self._number = number
-        self.outputs: list[asyncio.ReadTransport] = []
+        self.outputs: list[_Output] = []
 
     def kill(self) -> None:
         """Kills the whole group at once."""
@@ -212,15 +215,12 @@ class Supervisor:
         started: asyncio.Future[int] = loop.create_future()
         self._started[number] = started
         for descriptor in (read_out, read_err):
-            pipe = os.fdopen(descriptor, "rb", buffering=0)
-            transport, _ = await loop.connect_read_pipe(lambda: _Lines(on_line), pipe)
-            process.outputs.append(transport)
+            lines = _Lines(on_line)
+            process.outputs.append(_Output(descriptor, lines.feed, lines.end))
         descriptors = [write_out, write_err]
         if on_frame is not None:
             read_frames, write_frames = os.pipe()
-            frames = FrameReader(on_frame)
-            transport, _ = await loop.connect_read_pipe(lambda: _Frames(frames), os.fdopen(read_frames, "rb", buffering=0))
-            process.outputs.append(transport)
+            process.outputs.append(_Output(read_frames, FrameReader(on_frame).feed))
             descriptors.append(write_frames)
         message = {
             "spawn": number,
@@ -347,24 +347,53 @@ def _integer(value: object) -> int:
     return value
 
 
-class _Frames(asyncio.Protocol):
-    """Hands a telemetry pipe's bytes to their reader."""
+class _Output:
+    """Reads a pipe as it is written to, until its end. asyncio's own reader has 256 KiB made ready for every line."""
 
-    def __init__(self, reader: FrameReader) -> None:
-        self._reader = reader
+    def __init__(self, descriptor: int, feed: Callable[[bytes], None], end: Callable[[], None] | None = None) -> None:
+        """
+        Args:
+            descriptor: The pipe's end; it is closed here.
+            feed: Takes what comes.
+            end: Told once that nothing more comes.
+        """
+        self._descriptor = descriptor
+        self._feed = feed
+        self._end = end
+        self._loop = asyncio.get_running_loop()
+        self._open = True
+        os.set_blocking(descriptor, False)
+        self._loop.add_reader(descriptor, self._read)
 
-    def data_received(self, data: bytes) -> None:
-        self._reader.feed(data)
+    def _read(self) -> None:
+        try:
+            data = os.read(self._descriptor, READ_BYTES)
+        except BlockingIOError:
+            return
+        if data:
+            self._feed(data)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Reads no more."""
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self._descriptor)
+            os.close(self._descriptor)
+            if self._end is not None:
+                self._end()
 
 
-class _Lines(asyncio.Protocol):
+class _Lines:
     """Cuts a process's output into lines."""
 
     def __init__(self, on_line: Callable[[str], None]) -> None:
         self._on_line = on_line
         self._rest = b""
 
-    def data_received(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> None:
+        """Takes what came."""
         *lines, rest = (self._rest + data).split(b"\n")
         if len(rest) > MAX_LINE_BYTES:
             lines.append(rest)
@@ -373,8 +402,8 @@ class _Lines(asyncio.Protocol):
         for line in lines:
             self._on_line(line.decode("utf-8", "replace"))
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc
+    def end(self) -> None:
+        """What is left is a line, too."""
         if self._rest:
             self._on_line(self._rest.decode("utf-8", "replace"))
             self._rest = b""

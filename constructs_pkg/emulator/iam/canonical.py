@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-s
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import re
@@ -48,6 +49,8 @@ def query_pairs(raw_query: str) -> list[tuple[str, str]]:
     A `+` is a space, as the AWS signers that parse a URL read it (https://github.com/envoyproxy/envoy/issues/40523); no document says
     how Lambda reads it, so callers do well to send `%20` and `%2B`.
     """
+    if not raw_query:
+        return []
     pairs = (pair.partition("=") for pair in raw_query.split("&") if pair)
     return [(_encoded(name), _encoded(value)) for name, _, value in pairs]
 
@@ -59,10 +62,12 @@ def canonical_query(pairs: Iterable[tuple[str, str]]) -> str:
 
 def canonical_headers(headers: Sequence[tuple[str, str]], signed: Sequence[str]) -> str:
     """The signed headers, one a line: trimmed, inner and folding whitespace one space, repeated ones joined in order."""
-    values: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {name: [] for name in signed}
     for name, value in headers:
-        values.setdefault(name.lower(), []).append(_WHITESPACE.sub(" ", value).strip())
-    return "".join(f"{name}:{_as_sent(','.join(values.get(name, [''])))}\n" for name in signed)
+        found = values.get(name.lower())
+        if found is not None:
+            found.append(_WHITESPACE.sub(" ", value).strip())
+    return "".join(f"{name}:{_as_sent(','.join(values[name]))}\n" for name in signed)
 
 
 def canonical_request(method: str, path: str, query: str, headers: str, signed: Sequence[str], payload_hash: str) -> str:
@@ -77,14 +82,22 @@ def string_to_sign(timestamp: str, scope: str, request: str) -> str:
 
 def signature(secret_access_key: str, scope: str, text: str) -> str:
     """The signature, with a key derived for the scope `date/region/service/aws4_request`."""
+    return hmac.digest(_signing_key(secret_access_key, scope), text.encode(), "sha256").hex()
+
+
+@functools.lru_cache(maxsize=256)
+def _signing_key(secret_access_key: str, scope: str) -> bytes:
+    """The same for a day, so that it is derived once."""
     key = f"AWS4{secret_access_key}".encode()
     for part in scope.split("/"):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
 
 
 def _as_sent(value: str) -> str:
     """HTTP hands bytes over as Latin-1; what was signed is UTF-8. Text beyond Latin-1 never was bytes and stays."""
+    if value.isascii():
+        return value
     try:
         return value.encode("latin-1").decode()
     except UnicodeError:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _SKEW = timedelta(minutes=5)
 _LONGEST_PRESIGNED = timedelta(days=7)
 _TIMESTAMP = "%Y%m%dT%H%M%SZ"
+_BASIC_TIME = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
 _SIGNATURE_PARAMETER = "X-Amz-Signature"
 
 
@@ -295,8 +296,9 @@ def _check_time(claim: _Claim, now: datetime) -> None:
 
 def _parse_time(text: str) -> datetime:
     try:
-        if re.fullmatch(r"\d{8}T\d{6}Z", text, re.ASCII):
-            return datetime.strptime(text, _TIMESTAMP).replace(tzinfo=UTC)
+        found = _BASIC_TIME.fullmatch(text)
+        if found is not None:
+            return datetime(*map(int, found.groups()), tzinfo=UTC)  # type: ignore[misc,arg-type] # six numbers
         time = parsedate_to_datetime(text)
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
