@@ -176,7 +176,7 @@ class BrowserIdentity(Construct):
             allowed_origins=list(origins),
             allowed_methods=[lambda_.HttpMethod.GET, lambda_.HttpMethod.POST, lambda_.HttpMethod.DELETE],
             allowed_headers=[*_SIGNED_HEADERS, "accept", "last-event-id", "x-stream-id"],
-            exposed_headers=["x-stream-dialect", "x-stream-id", "x-amzn-requestid", "retry-after"],
+            exposed_headers=["x-stream-dialect", "x-stream-id", "x-amzn-requestid", "x-amzn-errortype", "retry-after"],
             max_age=Duration.hours(1),
         )
 

@@ -222,7 +222,8 @@ class TestThePage:
         assert {"authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"} <= set(
             found["Cors"]["AllowHeaders"]
         )
-        assert {"x-stream-dialect", "x-stream-id"} <= set(found["Cors"]["ExposeHeaders"])
+        exposed = {"x-stream-dialect", "x-stream-id", "x-amzn-requestid", "x-amzn-errortype", "retry-after"}
+        assert set(found["Cors"]["ExposeHeaders"]) == exposed, "what clients/browser reads of an answer"
         assert {"last-event-id", "x-stream-id"} <= set(found["Cors"]["AllowHeaders"]), "to resume and to cancel"
         assert "AllowCredentials" not in found["Cors"]
 
