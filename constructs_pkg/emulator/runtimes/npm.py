@@ -141,10 +141,20 @@ def fetch_package(node: Node, name: str, version: str, folder: Path) -> Path:
         _run(node, ["pack", f"{name}@{version}"], building, f"{name} {version}")
         (archive,) = building.glob("*.tgz")
         with tarfile.open(archive) as packed:
-            packed.extractall(building, filter="data")
+            _unpack(packed, building)
         archive.unlink()
 
     return kept(folder, make) / "package"
+
+
+def _unpack(packed: tarfile.TarFile, folder: Path) -> None:
+    if hasattr(tarfile, "data_filter"):
+        packed.extractall(folder, filter="data")
+        return
+    # Python before 3.11.4, which Debian 12 ships, has no filters: files alone, and none outside of the folder.
+    for member in packed:
+        if member.isreg() and (folder / member.name).resolve().is_relative_to(folder.resolve()):
+            packed.extract(member, folder)
 
 
 def install_packages(node: Node, packages: Sequence[str], folder: Path) -> Path:
