@@ -42,7 +42,10 @@ STREAM_ERRORS = {
 }
 """The members of ConverseStreamOutput that errors after the first event become."""
 
-_NOT_EMULATED = ("toolConfig", "promptVariables")
+_NOT_EMULATED = {"toolConfig": "tools", "promptVariables": "prompts", "outputConfig": "structured output"}
+"""What would change the answer, so that ignoring it would be a lie."""
+
+_TEXT_ALONE = "is not emulated: the local model takes and gives text alone."
 
 
 class InvalidRequest(Exception):
@@ -61,9 +64,9 @@ def parse_request(body: bytes) -> ChatRequest:
         raise InvalidRequest("The request body is not valid JSON.") from error
     if not isinstance(document, dict):
         raise InvalidRequest("The request body must be a JSON object.")
-    for name in _NOT_EMULATED:
+    for name, what in _NOT_EMULATED.items():
         if document.get(name):
-            raise InvalidRequest(f"{name} is not emulated: the local model answers with text alone.")
+            raise InvalidRequest(f"{name} ({what}) {_TEXT_ALONE}")
     system = tuple(
         ChatMessage(role="system", text=_text(block, f"system.{n}")) for n, block in enumerate(document.get("system") or ())
     )
@@ -91,7 +94,7 @@ def _messages(documents: Sequence[Any]) -> tuple[ChatMessage, ...]:
                 f"The content field in the Message object at messages.{number} is empty. Add a ContentBlock object."
             )
         texts = [_text(block, f"messages.{number}.content.{n}") for n, block in enumerate(blocks)]
-        messages.append(ChatMessage(role=role, text="\n".join(texts)))
+        messages.append(ChatMessage(role=role, text="\n".join(text for text in texts if text)))
     if not messages or messages[0].role != "user":
         raise InvalidRequest(
             "A conversation must start with a user message. Try again with a conversation that starts with a user message."
@@ -109,8 +112,13 @@ def _joined(system: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:
 
 
 def _text(block: object, where: str) -> str:
+    """The text of a block; empty for a cache point, which is of no use here."""
+    if isinstance(block, dict) and set(block) == {"guardContent"} and isinstance(block["guardContent"], dict):
+        block = block["guardContent"].get("text") or block["guardContent"]  # for a guardrail, which judges nothing here
+        block = {"text": block["text"]} if isinstance(block, dict) and "text" in block else block
     if not isinstance(block, dict) or set(block) - {"text", "cachePoint"}:
-        raise InvalidRequest(f"Only text is emulated; the ContentBlock object at {where} is something else.")
+        kind = next(iter(set(block) - {"text", "cachePoint"})) if isinstance(block, dict) else type(block).__name__
+        raise InvalidRequest(f"{kind} {_TEXT_ALONE} It is the ContentBlock object at {where}.")
     text = block.get("text", "")
     if "text" in block and (not isinstance(text, str) or not text.strip()):
         raise InvalidRequest(

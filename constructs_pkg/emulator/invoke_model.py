@@ -96,9 +96,13 @@ def _blocks(content: object) -> list[dict[str, object]]:
         return [{"text": content}]
     blocks = content if isinstance(content, list) else []
     return [
-        {"text": block.get("text")} if isinstance(block, dict) and block.get("type") == "text" else {"other": 1}
+        {"text": block.get("text")} if isinstance(block, dict) and block.get("type") == "text" else {_kind(block): {}}
         for block in blocks
     ]
+
+
+def _kind(block: object) -> str:
+    return str(block.get("type") or "content") if isinstance(block, dict) else "content"
 
 
 class Claude:
@@ -113,7 +117,7 @@ class Claude:
         if not isinstance(document.get("max_tokens"), int):
             raise InvalidRequest("max_tokens: Field required")
         if document.get("tools"):
-            raise InvalidRequest("tools is not emulated: the local model answers with text alone.")
+            raise InvalidRequest("tools is not emulated: the local model takes and gives text alone.")
         messages = [
             {"role": message.get("role"), "content": _blocks(message.get("content"))}
             for message in document.get("messages") or ()

@@ -330,3 +330,48 @@ def test_a_caller_that_leaves_stops_the_model(bedrock) -> None:
     next(iter(answer["stream"]))
     answer["stream"].close()
     wait_for(lambda: model.cancelled == 1)
+
+
+def refused(bedrock, **request) -> str:
+    with pytest.raises(ClientError) as refusal:
+        bedrock.converse(modelId=MODEL, **request)
+    answer = refusal.value.response
+    assert (answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]) == (400, "ValidationException")
+    return answer["Error"]["Message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "block"),
+    [
+        ("image", {"image": {"format": "png", "source": {"bytes": b"x"}}}),
+        ("document", {"document": {"format": "pdf", "name": "a", "source": {"bytes": b"x"}}}),
+        ("video", {"video": {"format": "mp4", "source": {"bytes": b"x"}}}),
+        ("toolResult", {"toolResult": {"toolUseId": "1", "content": [{"text": "x"}]}}),
+        ("reasoningContent", {"reasoningContent": {"reasoningText": {"text": "x"}}}),
+    ],
+)
+def test_what_is_no_text_is_refused_by_its_name(bedrock, name: str, block: dict) -> None:
+    told = refused(bedrock(EchoModel()), messages=[{"role": "user", "content": [{"text": "What is this?"}, block]}])
+    assert told.startswith(f"{name} is not emulated: the local model takes and gives text alone.")
+    assert "messages.0.content.1" in told
+
+
+@pytest.mark.parametrize("name", ["toolConfig", "outputConfig"])
+def test_what_would_change_the_form_of_the_answer_is_refused(bedrock, name: str) -> None:
+    schema = {"type": "json_schema", "structure": {"jsonSchema": {"schema": "{}"}}}
+    tools = {"tools": [{"toolSpec": {"name": "t", "inputSchema": {"json": {}}}}]}
+    given = {"toolConfig": tools, "outputConfig": {"textFormat": schema}}[name]
+    assert refused(bedrock(EchoModel()), messages=HELLO, **{name: given}).startswith(f"{name} (")
+
+
+def test_marks_for_caches_and_guardrails_are_passed_over(bedrock) -> None:
+    blocks = [{"text": "Hello"}, {"cachePoint": {"type": "default"}}, {"guardContent": {"text": {"text": "there"}}}]
+    answer = bedrock(EchoModel()).converse(modelId=MODEL, messages=[{"role": "user", "content": blocks}])
+    assert answer["output"]["message"]["content"][0]["text"].split() == ["Hello", "there"]
+
+
+def test_a_picture_for_claude_is_refused_by_its_name(bedrock) -> None:
+    content = [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "eA=="}}]
+    body = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 5, "messages": [{"role": "user", "content": content}]}
+    with pytest.raises(ClientError, match="image is not emulated: the local model takes and gives text alone"):
+        bedrock(EchoModel()).invoke_model(modelId="anthropic.claude-3-haiku-20240307-v1:0", body=json.dumps(body))
