@@ -25,6 +25,7 @@ PAGES = ROOT / "docs" / "clients"
 REGION = "eu-west-1"
 DIALECT_OF = {
     "python": "openai-chat",
+    "browser": "openai-chat",  # its examples: test_browser_docs.py
     "openai": "openai-chat",
     "anthropic": "anthropic-messages",
     "langchain": "openai-chat",
