@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 180.0
 STOP_SECONDS = 30.0
-_SPIN_SECONDS = 0.003  # as the bare loop's server does: how long the system takes to wake the caller is not the emulator's doing
 _END = b"\r\n0\r\n\r\n"
 
 
@@ -115,8 +114,6 @@ class Caller:
         self.host = address.netloc
         self.socket = socket.create_connection((address.hostname or "", address.port or 80), PATIENCE_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._poll = select.poll()
-        self._poll.register(self.socket, select.POLLIN)
         self._buffer = bytearray(1_048_576)
         self._view = memoryview(self._buffer)
 
@@ -132,12 +129,8 @@ class Caller:
         lines += [f"{name}: {value}" for name, value in (headers or {}).items() if name.lower() != "host"]
         return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
-    def call(self, request: bytes, *, spin: bool = True) -> tuple[float, float]:
+    def call(self, request: bytes) -> tuple[float, float]:
         """One call, to the end of its answer.
-
-        Args:
-            request: What to send.
-            spin: Whether to look again and again before going to sleep; not where the machine's cores are wanted by others.
 
         Returns:
             Seconds from the request to the first byte of the body, and to the end.
@@ -147,17 +140,17 @@ class Caller:
         """
         begin = time.perf_counter()
         self.socket.sendall(request)
-        size = self._receive(spin)
+        size = self._receive()
         head = bytes(self._view[:size])
         while head.find(b"\r\n\r\n") in (-1, len(head) - 4):  # no more than the head
-            size = self._receive(spin)
+            size = self._receive()
             head += bytes(self._view[:size])
         first = time.perf_counter()
         if not head.startswith(b"HTTP/1.1 200 "):
             raise BenchmarkError(f"the emulator answered {head[:300]!r}")
         tail = head[-len(_END) :]
         while tail != _END:
-            size = self._receive(spin)
+            size = self._receive()
             tail = (tail + bytes(self._view[max(0, size - len(_END)) : size]))[-len(_END) :]
         return first - begin, time.perf_counter() - begin
 
@@ -167,16 +160,12 @@ class Caller:
         found: list[tuple[int, bytes]] = []
         tail = b""
         while tail != _END:
-            size = self._receive(spin=True)
+            size = self._receive()
             found.append((time.monotonic_ns(), bytes(self._view[:size])))
             tail = (tail + found[-1][1])[-len(_END) :]
         return found
 
-    def _receive(self, spin: bool) -> int:
-        if spin:
-            begin = time.monotonic()
-            while time.monotonic() - begin < _SPIN_SECONDS and not self._poll.poll(0):
-                pass
+    def _receive(self) -> int:
         size = self.socket.recv_into(self._buffer)
         if not size:
             raise BenchmarkError("the emulator closed the connection in the middle of its answer")

@@ -30,11 +30,12 @@ from benchmarks.ratios import rotated
 from benchmarks.server import BenchmarkError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
 APP_SECONDS = 300
 LENGTHS = (10, 1_000, 100_000)
 CHUNK = 1024
+WARM_UP = 2
 
 
 class Effort(NamedTuple):
@@ -42,7 +43,7 @@ class Effort(NamedTuple):
 
     Attributes:
         blocks: So many times each program takes its turn.
-        calls: Of a turn, whose durations count.
+        calls: Of a turn, whose mean is taken; of the turns it is the median.
         chunks: Of a long answer.
         paced: Chunks of an answer with 5 ms before each.
         firsts: Answers of each length whose first byte is waited for.
@@ -76,8 +77,8 @@ class Bare:
         command = [sys.executable, "-S", "-m", "streaming_runtime"]
         layer = {"PYTHONPATH": str(RUNTIME / "python")}
         each = {**layer, "STREAM_FLUSH_INTERVAL_MICROSECONDS": "0"}
-        self.calls = Program("bare", command, "ours", "index.handler", layer).start()
-        self.chunks = Program("bare", command, "ours", "index.handler", each).start()
+        self.calls = Program("bare", command, "ours", "index.handler", layer).start(spin=False)
+        self.chunks = Program("bare", command, "ours", "index.handler", each).start(spin=False)
 
     def __enter__(self) -> Self:
         return self
@@ -118,16 +119,14 @@ class Emulation:
 # ---- one round
 
 
-def _loop(call: Callable[[bytes], object], requests: Iterable[bytes]) -> list[float]:
-    """Seconds from the end of each answer to the end of the next, one call following the other at once."""
-    found = []
-    before = time.perf_counter()
-    for request in requests:
+def _loop(call: Callable[[bytes], object], requests: Sequence[bytes]) -> float:
+    """Seconds of each call, one following the other at once, on average: nothing that is left for later goes uncounted."""
+    for request in requests[:WARM_UP]:  # the first ones thaw what was frozen
         call(request)
-        now = time.perf_counter()
-        found.append(now - before)
-        before = now
-    return found[2:]  # the first ones thaw what was frozen
+    begin = time.perf_counter()
+    for request in requests[WARM_UP:]:
+        call(request)
+    return (time.perf_counter() - begin) / (len(requests) - WARM_UP)
 
 
 def one_round(programs: dict[str, Emulation], bare: Bare, effort: Effort, number: int) -> dict[str, Sample]:
@@ -135,20 +134,20 @@ def one_round(programs: dict[str, Emulation], bare: Bare, effort: Effort, number
     names = [*programs, rows.BARE]
     loops: dict[tuple[str, str], list[float]] = {}
     cpu = dict.fromkeys(programs, 0.0)
-    count = effort.calls + 2
+    count = effort.calls + WARM_UP
     for block in range(effort.blocks):
         for name in rotated(names, number + block):
             if name == rows.BARE:
                 taken = _loop(lambda _: bare.calls.invoke("/first", marker=b"hello"), [b""] * count)
-                loops.setdefault((name, ""), []).extend(taken)
+                loops.setdefault((name, ""), []).append(taken)
                 continue
             one = programs[name]
             signed = one.sign(count)
             before = one.emulated.cpu_seconds()
             taken = _loop(one.open.call, [one.open.request("/first")] * count)
             cpu[name] += one.emulated.cpu_seconds() - before
-            loops.setdefault((name, "open"), []).extend(taken)
-            loops.setdefault((name, "signed"), []).extend(_loop(one.signed.call, signed))
+            loops.setdefault((name, "open"), []).append(taken)
+            loops.setdefault((name, "signed"), []).append(_loop(one.signed.call, signed))
     alone = median(loops[rows.BARE, ""])
     found: dict[str, Sample] = {rows.BARE: {rows.EMULATOR_LOOP: alone * 1e6}}
     for name in programs:
@@ -207,7 +206,7 @@ def _first_bytes(programs: dict[str, Emulation], effort: Effort, number: int, fo
     for turn in range(effort.firsts):
         for name, length in rotated(list(taken), number + turn):
             caller = programs[name].open
-            taken[name, length].append(caller.call(caller.request(f"/text/20/{length}"), spin=False)[0])
+            taken[name, length].append(caller.call(caller.request(f"/text/20/{length}"))[0])
     for (name, length), seconds in taken.items():
         found[name][rows.EMULATOR_FIRST.format(length)] = median(seconds) * 1e6
 

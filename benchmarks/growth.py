@@ -92,7 +92,7 @@ def _call(url: str, path: str, count: int) -> None:
             with Caller(url) as caller:
                 request = caller.request(path)
                 for _ in range(count // AT_ONCE):
-                    caller.call(request, spin=False)
+                    caller.call(request)
         except (BenchmarkError, OSError) as error:
             failed.append(error)
 

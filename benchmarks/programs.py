@@ -42,9 +42,9 @@ class Program:
         self._handler = handler
         self._environment = environment
 
-    def start(self) -> Session:
-        """A new process of it."""
-        return Session(self._command, self._folder, self._environment, self._handler)
+    def start(self, *, spin: bool = True) -> Session:
+        """A new process of it. `spin` is as for Session."""
+        return Session(self._command, self._folder, self._environment, self._handler, spin=spin)
 
 
 def programs(peers: Peers) -> dict[str, Program]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PATIENCE_SECONDS = 60.0
-_SPIN_SECONDS = 0.003  # looks again and again before it sleeps: how long the system takes to wake it is not the program's doing
+_SPIN_SECONDS = 0.003  # how long the system takes to wake the server is not the program's doing
 _END = b"\r\n0\r\n\r\n"
 _ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n" + b'{"status":"OK"}\n'
 
@@ -69,9 +69,15 @@ class Session:
         command: What to run.
         folder: Its working directory and task root.
         environment: What it needs beyond Lambda's own variables.
+        handler: The function's handler setting.
+        spin: Whether the server looks again and again for a while before it sleeps, so that no time that the system takes to wake it
+            counts. Not where what it is compared with sleeps, too.
     """
 
-    def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str], handler: str) -> None:
+    def __init__(
+        self, command: Sequence[str], folder: Path, environment: Mapping[str, str], handler: str, *, spin: bool = True
+    ) -> None:
+        self._spin_seconds = _SPIN_SECONDS if spin else 0.0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         self._poll = select.poll()
@@ -178,7 +184,7 @@ class Session:
         begin = time.monotonic()
         while True:
             waited = time.monotonic() - begin
-            events = self._poll.poll(0 if waited < _SPIN_SECONDS else 1000)
+            events = self._poll.poll(0 if waited < self._spin_seconds else 1000)
             for descriptor, _ in events:
                 if descriptor == self._listener.fileno():
                     self._accept()
