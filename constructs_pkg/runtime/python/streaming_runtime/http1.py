@@ -160,7 +160,15 @@ def whole(data: bytes) -> Answer | None:
     end = data.find(b"\r\n\r\n")
     if end < 0:
         return None
-    status, headers, keep_alive, length, _ = _parse_head(data[:end])
+    head = data[:end]
+    parsed = _heads.get(head) if end < _LONGEST_KNOWN_HEAD else None
+    if parsed is None:
+        parsed = _parse_head(head)
+        if end < _LONGEST_KNOWN_HEAD:
+            if len(_heads) >= _MOST_KEYS:
+                _heads.clear()  # they differ by their Date: what was met some seconds ago does not come back
+            _heads[head] = parsed
+    status, headers, keep_alive, length, _ = parsed
     if length is None or len(data) != end + 4 + length or status < 200:
         return None
     return Answer(status, headers, data[end + 4 :], keep_alive)
@@ -212,7 +220,8 @@ def _parse_head(head: bytes | bytearray) -> tuple[int, dict[str, str], bool, int
     connection = headers.get("connection")
     if connection is not None:
         persistent = "close" not in connection.lower() if persistent else connection.lower() == "keep-alive"
-    return status, headers, persistent, *_framing(status, headers)
+    length, chunked = _framing(status, headers)
+    return status, headers, persistent, length, chunked
 
 
 def _framing(status: int, headers: dict[str, str]) -> tuple[int | None, bool]:
@@ -224,12 +233,13 @@ def _framing(status: int, headers: dict[str, str]) -> tuple[int | None, bool]:
         if encoding.lower() != "chunked":
             raise ProtocolError(f"transfer encoding {encoding[:80]!r}")
         return None, True
-    length = headers.get("content-length")
-    if length is None:
+    said = headers.get("content-length")
+    if said is None:
         return None, False
-    if not (length.isdigit() and length.isascii() and len(length) < 12 and int(length) <= MAX_BODY_BYTES):
-        raise ProtocolError(f"content length {length[:80]!r}")
-    return int(length), False
+    length = int(said) if said.isdecimal() and len(said) < 12 else -1  # of Latin-1's characters, 0 to 9 alone are decimal
+    if not 0 <= length <= MAX_BODY_BYTES:
+        raise ProtocolError(f"content length {said[:80]!r}")
+    return length, False
 
 
 def _start_of(line: str) -> tuple[int, bool]:
@@ -256,6 +266,9 @@ _BODILESS = (204, 304)
 _keys: dict[str, str] = {}
 _starts: dict[str, tuple[int, bool]] = {}
 _MOST_KEYS = 64
+# Short heads met before, parsed: what the Runtime API says to a reply is the same each time, but for its Date. Nobody changes their headers.
+_heads: dict[bytes, tuple[int, dict[str, str], bool, int | None, bool]] = {}
+_LONGEST_KNOWN_HEAD = 256
 
 
 def _field_of(line: str) -> tuple[str, str]:

@@ -35,6 +35,11 @@ class Pacer:
         self.since = 0.0
         self.sent_at = float("-inf")
 
+    def begin(self, head: bytes) -> None:
+        """Takes what stands in front of the first piece, and leaves with it."""
+        self.pieces.append(head)
+        self.size += len(head)
+
     def add(self, piece: bytes, now: float) -> bool:
         """Takes a piece. Returns whether everything gathered should be sent now."""
         pieces = self.pieces

@@ -143,7 +143,7 @@ class Pipeline:
                     elif gap < 0:
                         report.first_event_at = now
                 if not reply.begun and not pacer.pieces:
-                    self.open(now, data)
+                    self.open(data)
                 if pacer.add(data, now):
                     self.flush(now)
                 elif clock.wakes_at > now + tail:
@@ -262,7 +262,7 @@ class Pipeline:
         """A text without what must not leave."""
         return text if self._redaction is None else self._redaction.redact(text)
 
-    def open(self, now: float, first: bytes = b"") -> None:
+    def open(self, first: bytes = b"") -> None:
         """Puts what comes before the first byte in front of it, and decides whether all of it leaves compressed."""
         encoder, response = self.encoder, self.response
         if not self.request.is_http:
@@ -285,7 +285,7 @@ class Pipeline:
             head = prelude(response, "", {}, "", gzip=compressed)
         else:
             head = prelude(response, encoder.content_type, encoder.headers, encoder.name, encoder.stream_id, gzip=compressed)
-        self.pacer.add(head, now)
+        self.pacer.begin(head)
 
     def flush(self, now: float, until: Until | None = None) -> None:
         """Sends what is gathered.
@@ -328,14 +328,13 @@ class Pipeline:
 
     def _gather(self, data: bytes) -> None:
         """Adds what leaves with the end."""
-        now = monotonic()
         if not self.reply.begun and not self.pacer.pieces:
-            self.open(now, data)
-        self.pacer.add(data, now)
+            self.open(data)
+        self.pacer.add(data, monotonic())
 
     def _end(self, outcome: str) -> None:
         if not self.reply.begun and not self.pacer.pieces:
-            self.open(monotonic())  # an empty stream has a prelude and an end too, or its reader waits for ever
+            self.open()  # an empty stream has a prelude and an end too, or its reader waits for ever
         self.outcome = outcome
         if self.error is not None:
             self._say_last_words()

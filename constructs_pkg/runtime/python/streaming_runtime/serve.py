@@ -122,8 +122,7 @@ class Server:
             if event is _NO_EVENT:
                 pipeline.refuse_event()
             else:
-                if hooks.on_start is not None:
-                    tell(hooks.on_start, report)
+                tell(hooks.on_start, report)
                 last_words = self._run(request, LambdaContext(invocation), pipeline, visit)
         except PeerInterrupted as error:
             pipeline.interrupted()
@@ -175,11 +174,10 @@ class Server:
     def _report(self, report: StreamReport, pipeline: Pipeline, reply: Reply) -> None:
         """Says what the stream was like, now that nobody waits for it any more."""
         _complete(report, pipeline, reply)
-        pipeline.tell_first_byte()
         hooks = self._handler.hooks
-        hook = hooks.on_finish if report.outcome == "completed" else hooks.on_abort
-        if hook is not None:
-            tell(hook, report)
+        if hooks.on_first_byte is not None:
+            pipeline.tell_first_byte()
+        tell(hooks.on_finish if report.outcome == "completed" else hooks.on_abort, report)
         self._write_record()
 
     def _write_record(self) -> None:

@@ -92,7 +92,7 @@ class Supervisor:
         beat = self._heartbeat.due(pacer.sent_at)
         if beat <= now and not pacer.pieces and not pipeline.terminal:
             if not pipeline.reply.begun:
-                pipeline.open(now)
+                pipeline.open()
             pacer.add(self._heartbeat.frame, now)
             pipeline.flush(now, self._patience)
             beat = self._heartbeat.due(pacer.sent_at)

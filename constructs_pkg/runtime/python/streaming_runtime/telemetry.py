@@ -185,7 +185,7 @@ def _values(report: StreamReport) -> dict[str, float]:
     if report.first_event_at is not None:
         values["gen_ai.server.time_to_first_token"] = report.first_event_at - started
         values["LongestGap"] = report.longest_gap * 1000
-        per_token = report.time_per_output_token
+        per_token = report.time_per_output_token if report.texts > 1 or usage is not None else None
         if per_token is not None:
             values["gen_ai.server.time_per_output_token"] = per_token
             if per_token:

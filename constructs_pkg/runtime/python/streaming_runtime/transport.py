@@ -221,13 +221,32 @@ class Reply:
         self._socket = connection
         self._invocation = invocation
 
-    def send(self, pieces: Sequence[bytes], size: int, max_chunk: int, until: Until | None = None) -> None:
-        """Sends `pieces`, together `size` bytes, in chunks of at most `max_chunk` bytes.
+    def send(
+        self, pieces: Sequence[bytes], size: int, max_chunk: int, until: Until | None = None, *, end: bytes = b""
+    ) -> None:
+        """Sends `pieces`, together `size` bytes, in chunks of at most `max_chunk` bytes, and `end` behind them.
 
         Raises:
             PeerInterrupted: The peer closed the connection, or did not take it in time.
         """
-        self._send_chunks(pieces, size, max_chunk, b"", until)
+        head = b""
+        if not self.begun:
+            self.begun = True
+            head = self._stream_head()
+        if size > max_chunk:
+            whole = memoryview(b"".join(pieces))
+            for start in range(0, size, max_chunk):
+                chunk = whole[start : start + max_chunk]
+                last = b"\r\n" + end if start + max_chunk >= size else b"\r\n"
+                self._write([head + b"%x\r\n" % len(chunk), chunk, last], len(chunk), until)
+                head = b""
+            self.chunks_sent += -(-size // max_chunk)
+        elif size:
+            self._write([head + b"%x\r\n" % size, *pieces, b"\r\n" + end], size, until)
+            self.chunks_sent += 1
+        elif head or end:
+            self._write([head + end], 0, until)
+        self.bytes_sent += size
 
     def finish(
         self, pieces: Sequence[bytes], size: int, max_chunk: int, error: tuple[str, str] | None = None, until: Until | None = None
@@ -238,7 +257,7 @@ class Reply:
         if error is not None:
             document = b2a_base64(compact_json(_error_document(*error)), newline=False).decode()
             end = http1.last_chunk({_ERROR_TYPE: error[0], _ERROR_BODY: document})
-        self._send_chunks(pieces, size, max_chunk, end, until)
+        self.send(pieces, size, max_chunk, until, end=end)
 
     def respond(self, content_type: str, body: bytes) -> None:
         """The whole reply at once, for direct invocations: nothing streams."""
@@ -288,26 +307,6 @@ class Reply:
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError as error:
             del error  # it is closed already, which is what was asked for
-
-    def _send_chunks(self, pieces: Sequence[bytes], size: int, max_chunk: int, end: bytes, until: Until | None) -> None:
-        head = b""
-        if not self.begun:
-            self.begun = True
-            head = self._stream_head()
-        if size > max_chunk:
-            whole = memoryview(b"".join(pieces))
-            for start in range(0, size, max_chunk):
-                chunk = whole[start : start + max_chunk]
-                last = b"\r\n" + end if start + max_chunk >= size else b"\r\n"
-                self._write([head + b"%x\r\n" % len(chunk), chunk, last], len(chunk), until)
-                head = b""
-        elif size:
-            self._write([head + b"%x\r\n" % size, *pieces, b"\r\n" + end], size, until)
-        elif head or end:
-            self._write([head + end], 0, until)
-        if size:
-            self.bytes_sent += size
-            self.chunks_sent += -(-size // max_chunk)
 
     def _write(self, parts: list[bytes | memoryview], size: int, until: Until | None) -> None:
         """Sends `parts`, together somewhat more than `size` bytes."""

@@ -7,7 +7,6 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from streaming_runtime.dialects.base import Encoder
-    from streaming_runtime.request import Request
 
 MODULES = {
     "text": "text",
@@ -23,9 +22,14 @@ MODULES = {
 
 
 class Dialect:
-    """A wire format by name; makes one encoder for each stream."""
+    """A wire format by name.
 
-    __slots__ = ("_encoder", "name")
+    Attributes:
+        name: As `streaming_handler` takes it.
+        encoder: Makes one encoder for each stream, for the answer to a request.
+    """
+
+    __slots__ = ("encoder", "name")
 
     def __init__(self, name: str) -> None:
         module = MODULES.get(name)
@@ -33,8 +37,4 @@ class Dialect:
             raise ValueError(f"DIALECT_UNKNOWN: found {name!r}; allowed: {', '.join(MODULES)}; name one of these")
         self.name = name
         __import__(f"{__name__}.{module}")
-        self._encoder: type[Encoder] = sys.modules[f"{__name__}.{module}"].Encoder
-
-    def encoder(self, request: Request) -> Encoder:
-        """An encoder for the answer to this request."""
-        return self._encoder(request)
+        self.encoder: type[Encoder] = sys.modules[f"{__name__}.{module}"].Encoder
