@@ -355,6 +355,8 @@ LATE = """
             await receive()
             await send({"type": "lifespan.startup.complete"})
             %s
+            return
+        await asyncio.sleep(0.01)
         await send({"type": "http.response.start", "status": 200})
         await send({"type": "http.response.body", "body": b"ok"})
     handler = asgi(app)
@@ -368,7 +370,7 @@ def test_a_lifespan_that_fails_later_is_logged_and_the_app_served(start: Start) 
     assert "ValueError: later" in runtime.log()
 
 
-@pytest.mark.parametrize("then", ["return", "await receive(); await asyncio.sleep(60)"])
+@pytest.mark.parametrize("then", ["return", "await asyncio.sleep(0.001)", "await receive(); await asyncio.sleep(60)"])
 def test_a_lifespan_that_ended_or_does_not_end_holds_nobody_up(start: Start, then: str) -> None:
     runtime = start(LATE % then)
     assert runtime.invoke(url_event()).body == b"ok"
