@@ -96,6 +96,7 @@ class Screen:
         self.colour = colour
         self._stream = stream
         self._lower: list[str] = []
+        self._lines: list[str] = []
 
     @classmethod
     def on(cls, stream: TextIO, *, wanted: bool) -> Screen:
@@ -105,12 +106,23 @@ class Screen:
         return cls(stream, live=live, colour=live and not os.environ.get("NO_COLOR"))
 
     def log(self, line: str) -> None:
-        """Writes a log line, above the lower part."""
-        self._stream.write(self._erasing() + line + "\n" + "".join(f"{one}\n" for one in self._lower))
-        self._stream.flush()
+        """Writes a log line, above the lower part. In a running loop all lines of one turn leave in one write."""
+        self._lines.append(line)
+        if len(self._lines) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self._write)
+            except RuntimeError:  # no loop runs in this thread
+                self._write()
+
+    def _write(self) -> None:
+        lines, self._lines = self._lines, []
+        if lines:
+            self._stream.write(self._erasing() + "".join(f"{one}\n" for one in (*lines, *self._lower)))
+            self._stream.flush()
 
     def show(self, lines: Sequence[str]) -> None:
         """Draws the lower part."""
+        self._write()
         if list(lines) != self._lower:
             erasing, self._lower = self._erasing(), list(lines)
             self._stream.write(erasing + "".join(f"{one}\n" for one in self._lower))

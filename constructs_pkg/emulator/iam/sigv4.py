@@ -20,6 +20,7 @@ form of a malformed header, and the order in which several faults of one request
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 import re
@@ -70,8 +71,15 @@ class SignedRequest:
 
     def header(self, name: str) -> str | None:
         """A header's value; repeated ones joined by commas; None where there is none."""
-        found = [value.strip() for key, value in self.headers if key.lower() == name]
+        found = self._values.get(name)
         return ",".join(found) if found else None
+
+    @functools.cached_property
+    def _values(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            found.setdefault(name.lower(), []).append(value.strip())
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,12 +223,12 @@ def _header_claim(request: SignedRequest, authorization: str) -> _Claim:
         missing.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ")
     if missing or date is None or algorithm != canonical.ALGORITHM:
         raise _incomplete("".join(missing) + f"Authorization={algorithm}")
-    time = _parse_time(date)
+    time, timestamp = _parse_time(date)
     return _Claim(
         credential=fields["Credential"],
         signed_headers=_names(fields["SignedHeaders"]),
         signature=fields["Signature"],
-        timestamp=time.strftime(_TIMESTAMP),
+        timestamp=timestamp,
         time=time,
         token=request.header("x-amz-security-token"),
         content_hash=request.header("x-amz-content-sha256"),
@@ -242,12 +250,12 @@ def _query_claim(pairs: Sequence[tuple[str, str]]) -> _Claim:
     longest = int(_LONGEST_PRESIGNED.total_seconds())
     if not expires.isascii() or not expires.isdecimal() or not 1 <= int(expires[:10]) <= longest:
         raise _incomplete(f"X-Amz-Expires must be a number of seconds between 1 and {longest}.")
-    time = _parse_time(fields["X-Amz-Date"])
+    time, timestamp = _parse_time(fields["X-Amz-Date"])
     return _Claim(
         credential=fields["X-Amz-Credential"],
         signed_headers=_names(fields["X-Amz-SignedHeaders"]),
         signature=fields[_SIGNATURE_PARAMETER],
-        timestamp=time.strftime(_TIMESTAMP),
+        timestamp=timestamp,
         time=time,
         token=fields.get("X-Amz-Security-Token"),
         content_hash=fields.get("X-Amz-Content-Sha256"),
@@ -294,13 +302,16 @@ def _check_time(claim: _Claim, now: datetime) -> None:
         )
 
 
-def _parse_time(text: str) -> datetime:
+def _parse_time(text: str) -> tuple[datetime, str]:
+    """The time, and how the string to sign has it."""
     try:
         found = _BASIC_TIME.fullmatch(text)
         if found is not None:
-            return datetime(*map(int, found.groups()), tzinfo=UTC)  # type: ignore[misc,arg-type] # six numbers
+            year, month, day, hour, minute, second = map(int, found.groups())
+            return datetime(year, month, day, hour, minute, second, tzinfo=UTC), text
         time = parsedate_to_datetime(text)
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+        time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+        return time, time.strftime(_TIMESTAMP)
     except (ValueError, OverflowError) as error:
         raise _incomplete(
             f"Date must be in ISO-8601 'basic format'. Got '{text}'. See http://en.wikipedia.org/wiki/ISO_8601"
