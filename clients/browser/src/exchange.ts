@@ -26,9 +26,12 @@ export const backoff = (repetition: number) => Math.random() * Math.min(BACKOFF_
 
 /** Lets time pass, unless `stop` says that it no longer matters. */
 export const pause = (ms: number, stop?: AbortSignal) =>
-  new Promise<unknown>((resolve) => {
-    setTimeout(resolve, ms);
-    stop?.addEventListener("abort", resolve);
+  new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    stop?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
   });
 
 /**
@@ -77,10 +80,10 @@ const send = async (options: ClientOptions, { url, method, headers, body, patien
   } catch (error) {
     throw stop?.aborted
       ? cancelled()
-      : late.signal.aborted
-        ? new StreamingError("TIMEOUT", `no answer began within ${patienceMs} ms`)
-        : error instanceof StreamingError
-          ? error
+      : error instanceof StreamingError
+        ? error
+        : late.signal.aborted
+          ? new StreamingError("TIMEOUT", `no answer began within ${patienceMs} ms`)
           : new StreamingError("CONNECTION_FAILED", "no answer came: offline, a connection that broke, or CORS that does not let this page read");
   } finally {
     clearTimeout(timer);

@@ -27,16 +27,16 @@ export const sign = async (
   headers: Headers,
   body: Uint8Array<ArrayBuffer> | undefined,
   credentials: Credentials | undefined,
-  region = HOST_REGION.exec(url.hostname)?.[1],
+  region?: string,
   service = "lambda",
-  datetime?: string,
 ): Promise<Headers> => {
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", body ?? new Uint8Array()));
   headers.set("x-amz-content-sha256", [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join(""));
   if (!credentials) return headers;
-  if (!region) throw new StreamingError("NO_REGION", "the URL's host does not tell the region to sign for: pass region");
+  const scope = region || HOST_REGION.exec(url.hostname)?.[1];
+  if (!scope) throw new StreamingError("NO_REGION", "the URL's host does not tell the region to sign for: pass region");
   if (url.protocol != "https:" && !THIS_MACHINE.test(url.hostname))
     throw new StreamingError("INSECURE_URL", "a signed request would go in plain text: use https");
   headers.delete("authorization");
-  return (await new AwsV4Signer({ ...credentials, url: url.href, method, headers, region, service, ...(datetime && { datetime }) }).sign()).headers;
+  return (await new AwsV4Signer({ ...credentials, url: url.href, method, headers, region: scope, service }).sign()).headers;
 };
