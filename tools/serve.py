@@ -33,7 +33,10 @@ def main() -> int:
         with local_aws() as endpoint, running("ChatStack", options=("--endpoint-url", f"dynamodb={endpoint}", *options)) as stack:
             stack.make_tables(endpoint)
             with serving(FOLDER, **page_of(stack), port=_port(arguments.port)) as page:
-                print(f"\nFunction URL   {stack.function(FUNCTION)['url']}  (IAM)\nChat           {page.url}\n\nCtrl-C stops all of it.", flush=True)
+                print(
+                    f"\nFunction URL   {stack.function(FUNCTION)['url']}  (IAM)\nChat           {page.url}\n\nCtrl-C stops all of it.",
+                    flush=True,
+                )
                 signal.pause()
     except KeyboardInterrupt:
         print("\nStopped.")

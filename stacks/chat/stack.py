@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_cdk import CfnOutput, Duration, Environment, Stack, Token
+from aws_cdk import CfnOutput, Duration, Environment, Fn, Stack, Token
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -23,6 +23,7 @@ from constructs_pkg import (
 )
 from stacks.chat.guardrail import ChatGuardrail
 from stacks.findings import acknowledge, acknowledge_newest_runtime
+from stacks.web_page import WebPage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,14 +42,16 @@ _ALARMS: Final = AlarmThresholds(provisioned_spillover=20)
 class ChatStack(Stack):
     """`POST /v1/chat/completions` and `GET /v1/models`, which two kinds of callers reach in three ways.
 
-    Services sign for themselves, as the role `caller`, and call the Function URL. People sign in to the user pool; their browser then
-    signs for them and calls the Function URL, or sends their ID token through CloudFront, behind its firewall.
+    Services sign for themselves, as the role `caller`, and call the Function URL. People open the page and sign in to the user pool; their
+    browser then signs for them and calls the Function URL. A page of your own may also send their ID token through CloudFront, behind
+    its firewall.
 
     Attributes:
         chat: The streaming function.
         store: Where streams are kept for an hour, to be cancelled and resumed.
         guardrail: What is applied to every question and answer; None where it was declined.
         identity: Who people are.
+        page: Where they chat.
         front: The CloudFront distribution; None where the stack's region is not known at synthesis, as its firewall has to be made
             in us-east-1.
         caller: A role of this account that may call the URL; services assume it.
@@ -66,6 +69,7 @@ class ChatStack(Stack):
         most_warm_environments: int | None = None,
         streams_per_caller: int | None = None,
         origins: Sequence[str] | None = None,
+        sign_in_prefix: str | None = None,
         alarm_topic: str | None = None,
     ) -> None:
         """Makes the stack.
@@ -85,6 +89,8 @@ class ChatStack(Stack):
                 `chat:streams-per-caller`, else 10.
             origins: Pages that may call the Function URL. Default: the context value `chat:origins`, else all: what lets a page in is
                 its signature, and there are no cookies that another page could borrow.
+            sign_in_prefix: How the address of the sign-in page begins; nobody else in the region may have it. Default: the context value
+                `chat:sign-in-prefix`, else `chat-` and the stack's own unique id.
             alarm_topic: ARN of an SNS topic that alarms are sent to. Default: the context value `chat:alarm-topic`, else none.
 
         Raises:
@@ -106,7 +112,9 @@ class ChatStack(Stack):
         self.store = StreamStore(
             self, "Store", streams_per_caller=int(streams_per_caller or context("chat:streams-per-caller") or 10)
         )
-        self.identity = BrowserIdentity(self, "Identity")
+        self.identity = BrowserIdentity(
+            self, "Identity", sign_in_prefix=sign_in_prefix or context("chat:sign-in-prefix") or f"chat-{_unique_id(self)}"
+        )
         topic = alarm_topic or context("chat:alarm-topic")
         self.chat = StreamingFunction(
             self,
@@ -124,6 +132,8 @@ class ChatStack(Stack):
         )
         models.grant_stream(self.chat)
         self.identity.allow_to_call(self.chat.url)
+        self.page = self._page()
+        self.identity.allow_sign_in_from(self.page.url)
         self.caller = iam.Role(
             self,
             "Caller",
@@ -137,6 +147,27 @@ class ChatStack(Stack):
 
     def _guardrail(self, wanted: str | None) -> ChatGuardrail | None:
         return None if wanted == NO_GUARDRAIL else ChatGuardrail(self, "Guardrail", existing=wanted)
+
+    def _page(self) -> WebPage:
+        known = self.identity.browser_config
+        return WebPage(
+            self,
+            "Page",
+            folder=Path(__file__).parent / "page",
+            config={
+                "url": known["url"],
+                "region": known["region"],
+                "signIn": {
+                    "url": known["signInUrl"],
+                    **{name: known[name] for name in ("userPoolId", "userPoolClientId", "identityPoolId")},
+                },
+            },
+            connect_sources=[
+                known["url"],
+                f"{known['signInUrl']}/oauth2/token",
+                f"https://cognito-identity.{self.region}.amazonaws.com/",
+            ],
+        )
 
     def _environment(self, models: BedrockModelAccess) -> dict[str, str]:
         environment = {
@@ -153,6 +184,7 @@ class ChatStack(Stack):
         CfnOutput(
             self, "ChatUrl", value=self.chat.url.url, description="The chat endpoint: POST v1/chat/completions, GET v1/models"
         )
+        CfnOutput(self, "PageUrl", value=self.page.url, description="Where people sign in and chat")
         CfnOutput(self, "CallerRoleArn", value=self.caller.role_arn, description="Assume this role to call the endpoint")
         if self.front is not None:
             CfnOutput(self, "FrontUrl", value=self.front.url, description=f"The same by CloudFront, with {TOKEN_HEADER}")
@@ -180,6 +212,11 @@ def _listed(value: Any) -> list[str]:
     """A context value that is a list; on the command line a list is a text with commas."""
     texts = value.split(",") if isinstance(value, str) else value or ()
     return [text.strip() for text in texts if text.strip()]
+
+
+def _unique_id(stack: Stack) -> str:
+    """The last part of the stack's ARN, known at deployment: an id that no other stack has."""
+    return Fn.select(2, Fn.split("/", stack.stack_id))
 
 
 def _warm(warm: int, most: int) -> ProvisionedConcurrency:

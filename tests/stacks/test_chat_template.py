@@ -30,6 +30,21 @@ def of_type(template: dict[str, Any], type: str) -> list[dict[str, Any]]:
     return [resource["Properties"] for resource in template["Resources"].values() if resource["Type"] == type]
 
 
+def chat_function(template: dict[str, Any]) -> dict[str, Any]:
+    """The one that streams: CDK has one of its own in the stack, which copies the page at a deployment."""
+    [found] = [found for found in of_type(template, "AWS::Lambda::Function") if "MODEL_IDS" in found["Environment"]["Variables"]]
+    return found
+
+
+def distribution(template: dict[str, Any], of: str) -> dict[str, Any]:
+    [found] = [
+        resource["Properties"]["DistributionConfig"]
+        for id, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::CloudFront::Distribution" and id.startswith(of)
+    ]
+    return dict(found)
+
+
 def lint(directory: Path) -> str:
     """What cfn-lint says of all templates of an assembly."""
     command = [str(Path(sys.executable).parent / "cfn-lint"), *map(str, directory.glob("*.template.json"))]
@@ -73,7 +88,12 @@ def test_the_execution_role_may_stream_from_the_named_models_log_and_trace_and_n
         if statement["Resource"] == "*"
     ]
     assert [sorted(actions) for actions in everything] == [["xray:PutTelemetryRecords", "xray:PutTraceSegments"]]
-    assert not [role for role in of_type(chat.template, "AWS::IAM::Role") if role.get("ManagedPolicyArns")]
+    managed = [
+        id
+        for id, found in chat.template["Resources"].items()
+        if found["Type"] == "AWS::IAM::Role" and found["Properties"].get("ManagedPolicyArns")
+    ]
+    assert [id.startswith("CustomCDKBucketDeployment") for id in managed] == [True], "CDK's own, which copies the page"
 
 
 @pytest.mark.parametrize("role", ["Caller", "IdentityRole"])
@@ -108,8 +128,7 @@ def test_a_page_may_send_what_resuming_cancelling_and_signing_in_need(chat: Synt
 
 
 def test_the_function_has_its_store_its_guardrail_and_its_user_pool(chat: Synthesized) -> None:
-    [function] = of_type(chat.template, "AWS::Lambda::Function")
-    variables = function["Environment"]["Variables"]
+    variables = chat_function(chat.template)["Environment"]["Variables"]
     ids = {
         type: id
         for id, resource in chat.template["Resources"].items()
@@ -147,12 +166,42 @@ def test_another_policy_is_another_version_and_a_rollback_finds_the_old_one(
 
 
 def test_cloudfront_stands_in_front_with_a_firewall_and_both_permissions_for_itself_alone(chat: Synthesized) -> None:
-    [distribution] = of_type(chat.template, "AWS::CloudFront::Distribution")
     [web_acl] = [id for id, found in chat.template["Resources"].items() if found["Type"] == "AWS::WAFv2::WebACL"]
-    assert distribution["DistributionConfig"]["WebACLId"] == {"Fn::GetAtt": [web_acl, "Arn"]}
+    assert distribution(chat.template, "Front")["WebACLId"] == {"Fn::GetAtt": [web_acl, "Arn"]}
     permissions = [found for found in of_type(chat.template, "AWS::Lambda::Permission") if "cloudfront" in found["Principal"]]
     assert {found["Action"] for found in permissions} == {"lambda:InvokeFunction", "lambda:InvokeFunctionUrl"}
     assert all("SourceArn" in found for found in permissions)
+
+
+def test_people_who_signed_in_come_back_to_the_page_with_a_code(chat: Synthesized) -> None:
+    [client] = of_type(chat.template, "AWS::Cognito::UserPoolClient")
+    [page] = [
+        id
+        for id, found in chat.template["Resources"].items()
+        if id.startswith("PageDistribution") and "Distribution" in found["Type"]
+    ]
+    address = {"Fn::Join": ["", ["https://", {"Fn::GetAtt": [page, "DomainName"]}, "/"]]}
+    assert (client["CallbackURLs"], client["LogoutURLs"]) == ([address], [address])
+    assert client["AllowedOAuthFlows"] == ["code"]
+
+
+def test_the_page_is_told_whom_to_call_and_may_call_nobody_else(chat: Synthesized) -> None:
+    [deployment] = of_type(chat.template, "Custom::CDKBucketDeployment")
+    _, html, config = deployment["SourceMarkers"]
+    ids = {found["Type"]: id for id, found in chat.template["Resources"].items()}
+    url = {"Fn::GetAtt": [ids["AWS::Lambda::Url"], "FunctionUrl"]}
+    assert sorted(map(str, html.values())) == sorted(map(str, [url, {"Ref": ids["AWS::Cognito::UserPoolDomain"]}]))
+    told = json.dumps(list(config.values()))
+    for id in (
+        *(ids[f"AWS::Cognito::{kind}"] for kind in ("UserPool", "UserPoolClient", "IdentityPool")),
+        ids["AWS::Lambda::Url"],
+    ):
+        assert id in told
+
+
+def test_the_sign_in_page_has_an_address_that_no_other_stack_has(chat: Synthesized) -> None:
+    [domain] = of_type(chat.template, "AWS::Cognito::UserPoolDomain")
+    assert "AWS::StackId" in json.dumps(domain["Domain"])
 
 
 def test_elsewhere_the_firewall_is_made_in_us_east_1(tmp_path: Path) -> None:
@@ -179,27 +228,27 @@ def test_context_values_change_the_stack(tmp_path: Path) -> None:
             "chat:streams-per-caller": "3",
             "chat:origins": "https://a.example.com,https://b.example.com",
             "chat:alarm-topic": topic,
+            "chat:sign-in-prefix": "our-chat",
         },
     )
     assert not of_type(changed.template, "AWS::Bedrock::Guardrail")
     assert not of_type(changed.template, "AWS::ApplicationAutoScaling::ScalableTarget")
     [alias] = of_type(changed.template, "AWS::Lambda::Alias")
     assert alias["ProvisionedConcurrencyConfig"] == {"ProvisionedConcurrentExecutions": 2}
-    [function] = of_type(changed.template, "AWS::Lambda::Function")
-    variables = function["Environment"]["Variables"]
+    variables = chat_function(changed.template)["Environment"]["Variables"]
     assert variables["MODEL_IDS"] == "amazon.nova-pro-v1:0,amazon.nova-micro-v1:0"
     assert (variables["GUARDRAIL_ARN"], variables["GUARDRAIL_VERSION"]) == (existing, "7")
     assert variables["STREAM_STORE_STREAMS_PER_CALLER"] == "3"
     [url] = of_type(changed.template, "AWS::Lambda::Url")
     assert url["Cors"]["AllowOrigins"] == ["https://a.example.com", "https://b.example.com"]
+    assert [found["Domain"] for found in of_type(changed.template, "AWS::Cognito::UserPoolDomain")] == ["our-chat"]
     assert all(found["AlarmActions"] == [topic] for found in of_type(changed.template, "AWS::CloudWatch::Alarm"))
 
 
 def test_a_guardrail_can_be_declined_and_nothing_else_is_taken_for_one(tmp_path: Path) -> None:
     without = synthesize(tmp_path, ChatStack, guardrail="none")
     assert "bedrock:ApplyGuardrail" not in json.dumps(without.template)
-    [function] = of_type(without.template, "AWS::Lambda::Function")
-    assert "GUARDRAIL_ARN" not in function["Environment"]["Variables"]
+    assert "GUARDRAIL_ARN" not in chat_function(without.template)["Environment"]["Variables"]
     with pytest.raises(ValueError, match="^GUARDRAIL: 'abc123' names no version of a guardrail"):
         ChatStack(App(), "Refused", guardrail="abc123")
 
@@ -208,7 +257,8 @@ def test_without_a_region_there_is_no_front_and_the_rest_stands() -> None:
     stack = ChatStack(App(), "Anywhere")
     assert stack.front is None
     template = Template.from_stack(stack)
-    template.resource_count_is("AWS::CloudFront::Distribution", 0)
+    template.resource_count_is("AWS::CloudFront::Distribution", 1)  # the page's
+    template.resource_count_is("AWS::WAFv2::WebACL", 0)
     template.resource_count_is("AWS::Lambda::Url", 1)
 
 

@@ -2,6 +2,7 @@ import { type EventStream, type StreamingClient } from "../../../../clients/brow
 import { outcome } from "./failures.ts";
 import { type Turn, messages } from "./turns.ts";
 
+const LOOK_MS = 250;
 const PATH = "/v1/chat/completions";
 const WHY_IT_ENDED: Record<string, string> = {
   length: "The answer reached its greatest length.",
@@ -43,9 +44,16 @@ export class Answering {
   async #read(turn: Turn, stream: EventStream): Promise<void> {
     this.#stream = stream;
     const began = performance.now();
-    for (const key of ["message", "detail", "retryAt"] as const) delete turn[key];
+    for (const key of ["message", "detail", "retryAt", "lost"] as const) delete turn[key];
     turn.state = turn.text ? "streaming" : "waiting";
     this.changed(turn);
+    let resumed = 0;
+    const looking = setInterval(() => {
+      if (stream.resumed === resumed) return;
+      resumed = stream.resumed;
+      turn.state = "resuming";
+      this.changed(turn);
+    }, LOOK_MS);
     try {
       for await (const event of stream) {
         if (event.type === "text") {
@@ -63,8 +71,11 @@ export class Answering {
       }
     } catch (error) {
       Object.assign(turn, outcome(error, turn.text !== ""));
+    } finally {
+      clearInterval(looking);
     }
     this.#note(turn, stream);
+    if (turn.lost) delete turn.lastEventId;
     if (this.#stream === stream) this.#stream = undefined;
     this.changed(turn);
   }

@@ -1,5 +1,7 @@
 import { byId } from "./dom.ts";
 
+const precise = (): boolean => matchMedia("(pointer: fine)").matches;
+
 /** Where one writes. Enter sends, Shift and Enter begin a new line, Escape stops, wherever the focus is. */
 export class Composer {
   readonly #question = byId<HTMLTextAreaElement>("question");
@@ -39,7 +41,7 @@ export class Composer {
 
   /** Puts the focus where the next question is written; not where that would bring up a phone's keyboard. */
   focus(): void {
-    if (matchMedia("(pointer: fine)").matches) this.#question.focus();
+    if (precise()) this.#question.focus();
   }
 
   /** Whether there is somebody to ask. */
@@ -61,6 +63,7 @@ export class Composer {
     if (!question || this.#busy || !this.#ready) return;
     this.#question.value = "";
     this.#paint();
+    if (!precise()) this.#question.blur(); // a phone's keyboard goes, and the answer has room
     this.sent(question);
   }
 

@@ -21,10 +21,12 @@ export class Conversation {
   /**
    * @param client Calls the endpoint.
    * @param changed Called when an answer began or is over, and when the conversation is empty again.
+   * @param acted Called when a button was used that is gone then, and with it the focus.
    */
   constructor(
     client: StreamingClient,
     private readonly changed: () => void,
+    private readonly acted: () => void,
   ) {
     this.#answering = new Answering(client, (turn) => this.#answered(turn));
     for (const turn of this.#turns) this.#show(turn);
@@ -59,6 +61,7 @@ export class Conversation {
   resume(): void {
     const last = this.#turns.at(-1);
     if (last && resumable(last)) this.#resume(last);
+    else this.#paint(); // what could not be asked again can be now
   }
 
   clear(): void {
@@ -72,7 +75,7 @@ export class Conversation {
   }
 
   #show(turn: Turn): void {
-    const view = new TurnView(turn, { retry: (again) => this.#retry(again), resume: (rest) => this.#resume(rest), speak });
+    const view = new TurnView(turn, { retry: (again) => this.#retry(again), resume: (rest) => this.#resumeByHand(rest), speak });
     this.#views.set(turn, view);
     byId("log").append(view.root);
   }
@@ -81,6 +84,12 @@ export class Conversation {
     speak("Asked again. The answer is coming.");
     this.#following.toEnd();
     void this.#answering.ask(this.#turns, turn);
+    this.acted();
+  }
+
+  #resumeByHand(turn: Turn): void {
+    this.#resume(turn);
+    this.acted();
   }
 
   #resume(turn: Turn): void {
@@ -93,7 +102,8 @@ export class Conversation {
     if (!running(turn)) {
       this.#paint();
       remember(this.#turns);
-      speak([turn.state === "done" ? "" : spoken(turn.message ?? ""), spoken(turn.text)].filter(Boolean).join(" "));
+      const wait = turn.retryAt === undefined ? "" : `You can try again in ${Math.ceil((turn.retryAt - Date.now()) / 1_000)} seconds.`;
+      speak([turn.state === "done" ? "" : turn.message, wait, spoken(turn.text)].filter(Boolean).join(" "));
       this.changed();
       return;
     }
@@ -101,7 +111,7 @@ export class Conversation {
       this.#kept = Date.now();
       remember(this.#turns);
     }
-    if (turn.text === "") {
+    if (turn.text === "" || turn.state === "resuming") {
       this.#paint();
       this.changed();
     } else if (!this.#scheduled) {
@@ -116,6 +126,6 @@ export class Conversation {
     this.#scheduled = false;
     const last = this.#turns.at(-1);
     for (const turn of this.#turns.slice(-2)) this.#views.get(turn)?.paint(turn === last);
-    this.#following.grown();
+    if (!this.empty) this.#following.grown();
   }
 }

@@ -16,7 +16,6 @@ const EXAMPLES = [
 const MODEL = "model";
 
 async function main(): Promise<void> {
-  fitAboveTheKeyboard();
   let found: Settings;
   try {
     found = await settings();
@@ -48,13 +47,17 @@ async function signedIn(found: Settings): Promise<SignIn | undefined> {
   }
   byId("welcome").hidden = false;
   byId("model").hidden = true;
-  byId<HTMLTextAreaElement>("question").disabled = true;
+  byId("foot").hidden = true;
   return undefined;
 }
 
 function chat(client: StreamingClient): void {
   const select = byId<HTMLSelectElement>("model");
-  const conversation = new Conversation(client, () => paint());
+  const conversation = new Conversation(
+    client,
+    () => paint(),
+    () => composer.focus(),
+  );
   const composer = new Composer(
     (question) => conversation.ask(question, select.value),
     () => void conversation.stop(),
@@ -70,9 +73,8 @@ function chat(client: StreamingClient): void {
   });
   byId("examples").replaceChildren(
     ...EXAMPLES.map((example) => {
-      const button = Object.assign(element("button"), { type: "button", textContent: example });
+      const button = Object.assign(element("button"), { type: "button", textContent: example, disabled: true });
       button.addEventListener("click", () => {
-        if (select.disabled) return;
         conversation.ask(example, select.value);
         composer.focus();
       });
@@ -88,9 +90,11 @@ function chat(client: StreamingClient): void {
     try {
       offer(select, await models(client));
       composer.ready = true;
+      for (const example of byId("examples").querySelectorAll("button")) example.disabled = false;
       conversation.resume(); // what was cut by a reload
     } catch (error) {
       console.warn("the models cannot be listed:", error);
+      select.replaceChildren(Object.assign(element("option"), { textContent: "No models" }));
       if (navigator.onLine) warn("The chat cannot be reached.", { label: "Try again", run: () => void load() });
     }
   };
@@ -115,8 +119,14 @@ function offer(select: HTMLSelectElement, ids: string[]): void {
   unwarn();
 }
 
-/** `amazon.nova-lite-v1:0` as people say it: `nova lite`. */
-const shortName = (id: string): string => id.replace(/^(?:[a-z]{2,6}\.)?[a-z0-9]+\./, "").replace(/-v\d+(:\d+)?$/, "").replace(/-(\d{8})$/, "").replaceAll("-", " ");
+/** `eu.amazon.nova-lite-v1:0` as people say it: `Nova Lite`. */
+const shortName = (id: string): string =>
+  id
+    .replace(/^(?:[a-z]{2,6}\.)?[a-z0-9]+\./, "")
+    .replace(/-v\d+(:\d+)?$/, "")
+    .replace(/-\d{8}$/, "")
+    .replaceAll("-", " ")
+    .replace(/\b[a-z]/g, (letter) => letter.toUpperCase());
 
 /** Where the browser lays its keyboard over the page, the page ends above it. */
 function fitAboveTheKeyboard(): void {
@@ -129,4 +139,5 @@ function fitAboveTheKeyboard(): void {
   });
 }
 
+fitAboveTheKeyboard();
 void main();

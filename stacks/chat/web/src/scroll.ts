@@ -11,7 +11,7 @@ export class Following {
   ) {
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     latest.addEventListener("click", () => this.toEnd());
-    new ResizeObserver(() => this.grown()).observe(scroller); // a phone's keyboard came or went
+    new ResizeObserver(() => this.#last > 0 && this.grown()).observe(scroller); // a phone's keyboard came or went
   }
 
   /** Something was added. */

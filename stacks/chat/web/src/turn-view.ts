@@ -4,7 +4,7 @@ import { type Turn, resumable, running } from "./turns.ts";
 
 const SECOND = 1_000;
 const COPIED_MS = 2_000;
-const KINDS: Partial<Record<Turn["state"], "bad" | "warn" | "plain">> = { failed: "bad", stopped: "plain", done: "plain" };
+const KINDS: Partial<Record<Turn["state"], "bad" | "warn" | "plain">> = { failed: "bad", stopped: "plain", done: "plain", resuming: "plain" };
 
 /** What one can do about a turn that went wrong. */
 export interface Actions {
@@ -65,17 +65,20 @@ export class TurnView {
 
   #paintNotice(actionable: boolean): void {
     const { turn } = this;
-    const shown = turn.message !== undefined && !running(turn);
+    const resuming = turn.state === "resuming";
+    const message = resuming ? "The connection broke. Looking for the rest …" : running(turn) ? undefined : turn.message;
+    const shown = message !== undefined;
     this.#notice.hidden = !shown;
     this.#notice.dataset.kind = KINDS[turn.state] ?? "warn";
-    find(this.#notice, "svg").toggleAttribute("hidden", turn.state === "stopped" || turn.state === "done");
+    find(this.#notice, "svg").toggleAttribute("hidden", KINDS[turn.state] === "plain");
     if (!shown) return;
-    find(this.#notice, ".notice-text").textContent = turn.message ?? "";
+    find(this.#notice, ".notice-text").textContent = message;
     const detail = find(this.#notice, ".notice-detail");
     detail.textContent = turn.detail ?? "";
-    detail.hidden = turn.detail === undefined;
-    find(this.#notice, ".resume").hidden = !(actionable && resumable(turn));
-    this.#retry.hidden = !actionable || turn.state === "done";
+    detail.hidden = turn.detail === undefined || resuming;
+    const useless = !actionable || (turn.state === "offline" && !navigator.onLine);
+    find(this.#notice, ".resume").hidden = useless || !resumable(turn);
+    this.#retry.hidden = useless || turn.state === "done";
     this.#count();
   }
 

@@ -12,6 +12,8 @@ export interface Turn {
   retryAt?: number;
   /** The place after the last event that came. Absent where the endpoint does not keep its streams. */
   lastEventId?: string;
+  /** Whether the endpoint has no more of it than what came. */
+  lost?: boolean;
   /** How long the first piece of text took. */
   firstTextMs?: number;
   tokensPerSecond?: number;
@@ -20,6 +22,7 @@ export interface Turn {
 
 /**
  * - `waiting`: asked, and nothing of the answer is there
+ * - `resuming`: the connection broke, and the rest is looked for
  * - `streaming`: it is coming
  * - `done`: it is whole, as far as the model wanted to say
  * - `stopped`: its reader had enough
@@ -28,11 +31,12 @@ export interface Turn {
  * - `failed`: the endpoint or the model said no
  * - `throttled`: there are too many just now
  */
-export type State = "waiting" | "streaming" | "done" | "stopped" | "cut" | "offline" | "failed" | "throttled";
+export type State = "waiting" | "resuming" | "streaming" | "done" | "stopped" | "cut" | "offline" | "failed" | "throttled";
 
 const KEY = "conversation";
+const RUNNING: ReadonlySet<State> = new Set(["waiting", "resuming", "streaming"]);
 
-export const running = (turn: Turn | undefined): boolean => turn?.state === "waiting" || turn?.state === "streaming";
+export const running = (turn: Turn | undefined): boolean => turn !== undefined && RUNNING.has(turn.state);
 
 /** Whether the rest of an answer can be had without asking the model anew. */
 export const resumable = (turn: Turn): boolean => turn.lastEventId !== undefined && (turn.state === "cut" || turn.state === "offline");
