@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 _COVERING = ("/opt", "/tmp", "/var/task", "/var/runtime")  # noqa: S108  # nosec B108 - paths that Lambda's own take the place of
 
+WARM_SECONDS = 20.0
+"""How long a start, or a change, waits for provisioned environments. Lambda gives their init 130 s: so long nobody should wait here."""
+
 STORE = "STREAM_STORE_TABLE"
 """The variable that names a StreamStore's table to the runtime."""
 
@@ -87,6 +90,7 @@ class Deployer:
         self._log = log
         self._made = 0
         self._states: dict[str, tuple[Function, object, FunctionService]] = {}
+        self._late: set[asyncio.Future[None]] = set()
 
     async def deploy(self, functions: Iterable[Function], principals: Principals) -> tuple[dict[str, FunctionService], list[str]]:
         """The services of these functions, warm, and the names of those that are new or not what they were.
@@ -112,12 +116,38 @@ class Deployer:
         finally:
             for task in making:
                 task.cancel()
-        await asyncio.gather(*(_provision(service) for service in made))
+        await self._warm(made)
         services |= {service.function.name: service for service in made}
         self._states = {
             function.name: (function, digest, services[function.name]) for function, digest in zip(listed, digests, strict=True)
         }
         return services, changed
+
+    async def _warm(self, services: Iterable[FunctionService]) -> None:
+        """Starts provisioned environments, and waits for them. One that takes too long does not keep the others waiting."""
+        warming = {asyncio.ensure_future(_provision(service)): service for service in services}
+        if not warming:
+            return
+        try:
+            done, late = await asyncio.wait(warming, timeout=WARM_SECONDS)
+        except asyncio.CancelledError:
+            for task in warming:
+                task.cancel()
+            raise
+        for task in late:
+            name = warming[task].function.name
+            logger(self._log, name)(
+                f"not warm after {WARM_SECONDS:.0f} s: its init goes on, and calls start environments of their own"
+            )
+            self._late.add(task)
+            task.add_done_callback(self._late.discard)
+        for task in done:
+            task.result()
+
+    def close(self) -> None:
+        """Waits no longer for what is not warm yet."""
+        for task in list(self._late):
+            task.cancel()
 
     async def _prepare(self, function: Function, principals: Principals) -> FunctionService:
         """Lays a function out and gets its environments ready to be started."""

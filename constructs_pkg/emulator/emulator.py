@@ -409,6 +409,8 @@ class Emulator:
             await rest.close()
         await self._lambda.close()
         await self._bedrock.close()
+        if self._deployer is not None:
+            self._deployer.close()
         for service in self._services.values():
             if service.concurrency is not None:
                 await service.concurrency.close()

@@ -207,6 +207,11 @@ def _read_function(resource: Resource, layers: Mapping[str, Resource], aliases: 
         return Function(**base, **_read_configuration(resource, name, layers))
     except AssemblyError as error:
         return Function(**base, broken=str(error))
+    except (ValueError, TypeError, AttributeError) as error:
+        return Function(
+            **base,
+            broken=f"PROPERTY_UNREADABLE: a property of {resource.path} is not of the type that CloudFormation wants: {error}; correct it",
+        )
 
 
 def _read_configuration(resource: Resource, name: str, layers: Mapping[str, Resource]) -> dict[str, Any]:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
+
+from constructs_pkg.emulator.http_server import PortInUse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+
+_HIGHEST = 65_535
 
 
 class Ports:
@@ -22,9 +28,13 @@ class Ports:
         """Binds the next port.
 
         Raises:
-            PortInUse: it is taken.
+            PortInUse: it is taken, or above the highest that there is.
         """
         port = self._next
+        if port > _HIGHEST:
+            raise PortInUse(
+                errno.ERANGE, f"PORTS_EXHAUSTED: ports count up from the first, and {_HIGHEST} is the last; give a lower --port"
+            )
         if port:
             self._next += 1
         return await bind(port)
