@@ -10,20 +10,24 @@ import math
 import re
 import threading
 import time
-from dataclasses import dataclass, field
+from array import array
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-FINE_SECONDS = 3600
-"""How long samples are kept second by second; after that, minute by minute."""
+FINE_SECONDS = 900
+"""How long samples are kept second by second; after that, minute by minute, as CloudWatch keeps Lambda's metrics from the start."""
 
 KEPT_SECONDS = 2 * 86_400
 """How long they are kept at all: twice the longest period that an alarm may have."""
 
 MOST_VALUES = 1000
-"""So many single values are kept for percentiles of a second, and of a minute later; sums, counts and extremes know all of them."""
+"""So many single values are kept for percentiles of a second; sums, counts and extremes know all of them."""
+
+MOST_VALUES_LATER = 100
+"""And so many of a minute, later: an emulator that runs for days must not grow."""
 
 MOST_METRICS = 20_000
 """Beyond so many metrics new ones are not kept: a handler that writes a request id as a dimension must not fill the memory."""
@@ -35,46 +39,64 @@ MetricKey = tuple[str, str, frozenset[tuple[str, str]]]
 
 @dataclass(slots=True)
 class Samples:
-    """Samples of one stretch of time."""
+    """Samples of one stretch of time.
+
+    Attributes:
+        values: Single values, as far as they are kept; None where all are the same: most metrics count ones and noughts.
+    """
 
     count: float = 0
     total: float = 0.0
     least: float = math.inf
     most: float = -math.inf
-    values: list[float] = field(default_factory=list)
+    values: array[float] | None = None
+
+    def kept(self) -> Sequence[float]:
+        """Single values, as far as they are kept."""
+        return self.values if self.values is not None else [self.least] * min(int(self.count), MOST_VALUES)
 
     def add(self, value: float) -> None:
         """Takes one sample."""
+        if self.values is not None or (self.count and value != self.least):
+            self._keep((value,))
         self.count += 1
         self.total += value
         if value < self.least:
             self.least = value
         if value > self.most:
             self.most = value
-        if len(self.values) < MOST_VALUES:
-            self.values.append(value)
 
     def add_all(self, values: Sequence[float]) -> None:
         """Takes several samples, at least one."""
+        least, most = min(values), max(values)
+        if self.values is not None or least != most or (self.count and least != self.least):
+            self._keep(values[:MOST_VALUES])
         self.count += len(values)
         self.total += sum(values)
-        self.least = min(self.least, *values)
-        self.most = max(self.most, *values)
-        self.values += values[: MOST_VALUES - len(self.values)]
+        self.least = min(self.least, least)
+        self.most = max(self.most, most)
 
     def merge(self, other: Samples) -> None:
-        """Takes the samples of another stretch."""
+        """Takes the samples of another stretch, and all single values that are kept of it."""
+        if not other.count:
+            return
+        if self.values is not None or other.values is not None or (self.count and other.least != self.least):
+            self._keep(other.kept(), most=None)
         self.count += other.count
         self.total += other.total
         self.least = min(self.least, other.least)
         self.most = max(self.most, other.most)
-        self.values += other.values
+
+    def _keep(self, values: Sequence[float], most: int | None = MOST_VALUES) -> None:
+        if self.values is None:
+            self.values = array("d", self.kept())
+        self.values.extend(values if most is None else values[: max(0, most - len(self.values))])
 
     def thin(self) -> None:
-        """Lets go of single values beyond what is kept, evenly from among the sorted ones."""
-        if len(self.values) > MOST_VALUES:
-            values, step = sorted(self.values), len(self.values) / MOST_VALUES
-            self.values = [values[int(number * step)] for number in range(MOST_VALUES)]
+        """Lets go of single values beyond what is kept later, evenly from among the sorted ones, the extremes among them."""
+        if self.values is not None and len(self.values) > MOST_VALUES_LATER:
+            values, step = sorted(self.values), (len(self.values) - 1) / (MOST_VALUES_LATER - 1)
+            self.values = array("d", [values[round(number * step)] for number in range(MOST_VALUES_LATER)])
 
     def statistic(self, name: str) -> float | None:
         """One statistic; None without samples.
@@ -95,7 +117,7 @@ class Samples:
         if percentile is None:
             return _STATISTICS[name](self)
         # The nearest rank: a value that there was. How CloudWatch interpolates is documented nowhere.
-        ranked = sorted(self.values)
+        ranked = sorted(self.kept())
         return ranked[max(0, math.ceil(float(percentile[1]) / 100 * len(ranked)) - 1)]
 
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from constructs_pkg.emulator.telemetry import MetricStore, StatisticUnknown
-from constructs_pkg.emulator.telemetry.metrics import FINE_SECONDS, KEPT_SECONDS, MOST_METRICS, MOST_VALUES, Samples
+from constructs_pkg.emulator.telemetry.lambda_metrics import UrlSeries
+from constructs_pkg.emulator.telemetry.metrics import (
+    FINE_SECONDS,
+    KEPT_SECONDS,
+    MOST_METRICS,
+    MOST_VALUES,
+    MOST_VALUES_LATER,
+    Samples,
+)
 
 
 class Clock:
@@ -100,13 +110,59 @@ def test_percentiles_of_a_busy_second_are_those_of_its_first_values_and_sums_tho
     assert store.statistic("M", "p99", namespace="N") == 1
 
 
-def test_thinning_keeps_the_shape() -> None:
+def test_thinning_keeps_the_shape_and_the_extremes() -> None:
     samples = Samples()
-    samples.values = [float(number) for number in range(10 * MOST_VALUES)]
-    samples.count = len(samples.values)
+    samples.add_all([float(number) for number in range(MOST_VALUES)])
     samples.thin()
-    assert len(samples.values) == MOST_VALUES
-    assert samples.statistic("p50") == pytest.approx(5 * MOST_VALUES, rel=0.01)
+    assert samples.values is not None
+    assert len(samples.values) == MOST_VALUES_LATER
+    assert samples.statistic("p50") == pytest.approx(MOST_VALUES / 2, rel=0.02)
+    assert samples.statistic("p100") == MOST_VALUES - 1
+    assert samples.statistic("p0") == 0
+
+
+@pytest.mark.parametrize("values", [[1.0] * 5, [1.0, 1.0, 2.0], [2.0, 1.0], [0.0]])
+def test_samples_are_the_same_however_they_came(values: list[float]) -> None:
+    one, several, merged = Samples(), Samples(), Samples()
+    several.add_all(values)
+    for value in values:
+        one.add(value)
+        other = Samples()
+        other.add(value)
+        merged.merge(other)
+    for samples in (one, several, merged):
+        assert list(samples.kept()) == values
+        assert (samples.count, samples.total, samples.least, samples.most) == (len(values), sum(values), min(values), max(values))
+
+
+def test_metrics_that_always_get_the_same_samples_have_them_at_once(store, clock) -> None:
+    group = store.group([store.series("N", "A"), store.series("N", "B")])
+    group.add(1)
+    group.add(3)
+    assert [store.statistic(name, "Average", namespace="N") for name in "AB"] == [2, 2]
+    clock.now += 1
+    group.add(5)
+    assert [store.statistic(name, seconds=1, namespace="N") for name in "AB"] == [5, 5]
+    assert [store.statistic(name, namespace="N") for name in "AB"] == [9, 9]
+
+
+def test_the_store_of_an_emulator_that_runs_for_hours_stays_as_large_as_it_is() -> None:
+    """Once all seconds that are kept one by one are there, what further hours add is little beside them."""
+    clock = Clock()
+    store = MetricStore(clock)
+    url = UrlSeries(store, "f", "live")
+    tracemalloc.start()
+    try:
+        held = []
+        for _ in range(3):
+            for second in range(2 * FINE_SECONDS):
+                clock.now += 1
+                url.answered(200, second * 7 % 1000 / 1000)
+            held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert held[0] < 4_000_000
+    assert held[2] - held[0] < held[0] / 3
 
 
 def test_a_dimension_that_is_always_new_does_not_fill_the_memory(store) -> None:
