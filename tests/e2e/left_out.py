@@ -23,10 +23,6 @@ UNKNOWN: Final = (
     LeftOut("AWS::Bedrock::Guardrail", "stacks/test_chat_template.py::test_the_template_is_the_reviewed_one"),
     LeftOut("AWS::Bedrock::GuardrailVersion", "stacks/test_chat_template.py::test_the_template_is_the_reviewed_one"),
     LeftOut(
-        "AWS::Cognito::ManagedLoginBranding",
-        "stacks/test_observability_template.py::test_people_sign_in_and_come_back_to_the_page",
-    ),
-    LeftOut(
         "AWS::ApplicationAutoScaling::ScalableTarget",
         "stacks/test_financial_template.py::test_more_viewers_are_warm_in_market_hours_of_new_york",
     ),
@@ -42,6 +38,10 @@ UNKNOWN: Final = (
     LeftOut(
         "AWS::CodeDeploy::DeploymentGroup",
         "stacks/test_summarization_template.py::test_a_new_version_gets_a_tenth_of_the_calls_and_alarms_take_them_back",
+    ),
+    LeftOut(
+        "AWS::Cognito::ManagedLoginBranding",
+        "constructs/test_browser_identity.py::test_the_newer_page_has_the_style_without_which_it_is_not_shown",
     ),
     LeftOut("AWS::WAFv2::WebACLAssociation", "constructs/test_rest_api.py::test_it_stands_before_the_stage_in_any_environment"),
 )
