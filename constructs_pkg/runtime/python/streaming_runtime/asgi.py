@@ -149,10 +149,12 @@ class _Exchange:
             self._complete = not message.get("more_body", False)
             if body and not self._bodiless:
                 self._pass_on(bytes(body))
+            if not self._complete:
+                # A push never gives way to the app's other tasks by itself, and some of them may have to notice that nobody reads any more.
+                # Nothing has left before the body, and behind it the app itself gives way: a turn of the loop each would be for nothing.
+                await asyncio.sleep(0)
         else:
             raise RuntimeError(f"ASGI_MESSAGE: found {kind!r} here; allowed: http.response.start once, then http.response.body")
-        # A push never gives way to the app's other tasks by itself, and some of them may have to notice that nobody reads any more.
-        await asyncio.sleep(0)
 
     def _pass_on(self, event: object) -> None:
         try:
@@ -226,11 +228,11 @@ def scope_of(request: Request, context: object, state: dict[str, Any]) -> dict[s
     """
     if not request.is_http:
         raise ValueError("ASGI_EVENT: found a direct invocation; allowed: HTTP events; call the function through its URL")
-    headers = [
-        (name.lower().encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in request.header_pairs
-    ]
+    pairs = [(name.lower(), value) for name, value in request.header_pairs]
+    named = dict(pairs)
+    headers = [(name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in pairs]
     cookies = request.event.get("cookies")
-    if cookies and "cookie" not in request.headers:
+    if cookies and "cookie" not in named:
         headers.append((b"cookie", "; ".join(map(str, cookies)).encode("latin-1", "replace")))
     path = request.path
     raw_path = path.encode("utf-8", "replace")
@@ -239,19 +241,20 @@ def scope_of(request: Request, context: object, state: dict[str, Any]) -> dict[s
 
         path = unquote(path)
     root_path = _root_path(request)
-    host = request.headers.get("host", "")
+    host = named.get("host", "")
+    source = request.source_ip
     return {
         "type": "http",
         "asgi": _VERSIONS,
         "http_version": "1.1",
         "method": request.method,
-        "scheme": request.headers.get("x-forwarded-proto", "https"),
+        "scheme": named.get("x-forwarded-proto", "https"),
         "path": root_path + path,
         "raw_path": root_path.encode("utf-8", "replace") + raw_path,
         "query_string": request.query_string.encode("latin-1", "replace"),
         "root_path": root_path,
         "headers": headers,
-        "client": (request.source_ip, 0) if request.source_ip else None,
+        "client": (source, 0) if source else None,
         "server": (host.partition(":")[0], 443) if host else None,
         "state": dict(state),
         "aws.event": request.event,

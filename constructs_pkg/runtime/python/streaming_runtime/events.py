@@ -177,7 +177,7 @@ class HttpResponse(_Event):
         self.headers = {name.lower(): str(value) for name, value in (headers or {}).items()}
         self.cookies = tuple(cookies)
         for name, value in (*self.headers.items(), *(("set-cookie", cookie) for cookie in self.cookies)):
-            if not _is_token(name) or any(character in value for character in "\r\n\0"):
+            if not _is_token(name) or "\r" in value or "\n" in value or "\0" in value:
                 raise ValueError(
                     f"HTTP_HEADER: found {name!r}: {value!r}; allowed: a token, and a value on one line; encode it first"
                 )

@@ -15,7 +15,9 @@ CONTENT_TYPE = "application/vnd.awslambda.http-integration-response"
 MAX_BYTES = 16_384
 _END = b"\0" * 8
 
-_defaults: dict[tuple[str, str, bool], bytes] = {}
+_known: dict[tuple[object, ...], bytes] = {}
+_MOST_KNOWN = 64
+_LONGEST_KNOWN = 1_024
 
 
 def accepts_encodings(request: Request) -> bool:
@@ -49,10 +51,13 @@ def prelude(
     Raises:
         ValueError: `PRELUDE_TOO_LONG` above 16 KB, which Lambda would not find the end of.
     """
-    key = (dialect, content_type, gzip)
-    reusable = response is None and not stream_id
-    if reusable and key in _defaults:
-        return _defaults[key]
+    # An ASGI app answers with the same few headers again and again; what differs each time (a cookie, a stream's name) is not kept.
+    reusable = not stream_id and (response is None or not response.cookies)
+    asked = None if response is None else (response.status, *response.headers.items())
+    key = (dialect, content_type, gzip, asked)
+    known = _known.get(key) if reusable else None
+    if known is not None:
+        return known
     merged = {"content-type": content_type, **headers} if content_type else dict(headers)
     if dialect:
         merged["x-stream-dialect"] = dialect
@@ -76,8 +81,10 @@ def prelude(
         raise ValueError(
             f"PRELUDE_TOO_LONG: found {len(encoded)} bytes; allowed: {MAX_BYTES}; send fewer or shorter headers and cookies"
         )
-    if reusable:
-        _defaults[key] = encoded
+    if reusable and len(encoded) <= _LONGEST_KNOWN:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[key] = encoded
     return encoded
 
 

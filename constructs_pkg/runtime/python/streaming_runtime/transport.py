@@ -221,9 +221,7 @@ class Reply:
         self._socket = connection
         self._invocation = invocation
 
-    def send(
-        self, pieces: Sequence[bytes], size: int, max_chunk: int, until: Until | None = None, *, end: bytes = b""
-    ) -> None:
+    def send(self, pieces: Sequence[bytes], size: int, max_chunk: int, until: Until | None = None, *, end: bytes = b"") -> None:
         """Sends `pieces`, together `size` bytes, in chunks of at most `max_chunk` bytes, and `end` behind them.
 
         Raises:
