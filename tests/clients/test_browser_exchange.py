@@ -199,6 +199,12 @@ def test_silence_is_a_break_too(play: Play) -> None:
     assert (found["text"], found["error"]) == ("onetwo", None)
 
 
+def test_silence_is_no_end_of_a_text_though_that_has_no_terminal_event(play: Play) -> None:
+    headers = {"content-type": "text/plain", "x-stream-dialect": "text"}
+    found = play(answer("half", then="stall", headers=headers), options={"idleTimeoutMs": 90})
+    assert (found["text"], found["error"]["code"]) == ("half", "TIMEOUT")
+
+
 @pytest.mark.parametrize(
     "rest", [says(404, '{"error":{"code":"stream_not_found","message":"x"}}'), says(204)], ids=["404", "204"]
 )
