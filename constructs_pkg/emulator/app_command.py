@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from constructs_pkg.emulator.adopt import adopt
-from constructs_pkg.emulator.app_guard import Guard, GuardLost
 from constructs_pkg.emulator.app_sources import Seen, Sources, changed
+from constructs_pkg.emulator.guard import Guard, GuardLost
 from constructs_pkg.emulator.watch import LOOK_SECONDS, QUIET_SECONDS
 
 if TYPE_CHECKING:

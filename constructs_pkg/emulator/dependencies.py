@@ -13,14 +13,13 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from constructs_pkg.emulator.cache import cache_folder
 from constructs_pkg.emulator.folders import CodeUnusable
+from constructs_pkg.emulator.guard import GuardLost, building
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -86,27 +85,24 @@ def install_packages(what: Sequence[str], interpreter: Interpreter, folder: Path
     Raises:
         CodeUnusable: they cannot be had here.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
     platform_options = ["--python-platform", "x86_64-manylinux_2_28"] if for_linux else []
-    try:
-        command = [*_installer(interpreter), *platform_options, "--only-binary=:all:", "--target", str(building), *what]
+    with building(folder) as (beside, guard):
+        command = [*_installer(interpreter), *platform_options, "--only-binary=:all:", "--target", str(beside), *what]
+        said: list[str] = []
         try:
-            answer = subprocess.run(command, capture_output=True, text=True, timeout=RESOLVE_SECONDS, check=False)
-        except (OSError, subprocess.TimeoutExpired) as error:
+            status = guard.run(command, env=os.environ, cwd=beside.parent, seconds=RESOLVE_SECONDS, on_line=said.append)
+        except TimeoutError as error:
+            reason = f"it took longer than {RESOLVE_SECONDS:.0f} s"
+            raise CodeUnusable(
+                f"DEPENDENCIES_NOT_RESOLVED: {command[0]}: {reason}; install them by hand, or try again"
+            ) from error
+        except (OSError, GuardLost) as error:
             raise CodeUnusable(f"DEPENDENCIES_NOT_RESOLVED: {command[0]}: {error}; install them by hand, or try again") from error
-        if answer.returncode != 0:
-            last = next((line.strip() for line in reversed(answer.stderr.splitlines()) if line.strip()), "no reason given")
+        if status != 0:
+            last = next((line.strip() for line in reversed(said) if line.strip()), "no reason given")
             raise CodeUnusable(
                 f"DEPENDENCIES_NOT_RESOLVED: the requirements cannot be installed for Python {interpreter.version} here: {last}"
             )
-        try:
-            building.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # unless another emulator was quicker
-                raise
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
 
 
 def _installer(interpreter: Interpreter) -> list[str]:

@@ -14,6 +14,7 @@ from constructs_pkg.emulator.dependencies import resolve_dependencies
 from constructs_pkg.emulator.endpoints import names_dynamodb
 from constructs_pkg.emulator.environment import Environment, Plan
 from constructs_pkg.emulator.folders import CodeUnusable, lay_out
+from constructs_pkg.emulator.guard import GUARDS
 from constructs_pkg.emulator.interpreters import find_interpreter
 from constructs_pkg.emulator.runtimes import plan_launch
 from constructs_pkg.emulator.service import FunctionService
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from constructs_pkg.emulator.concurrency import AccountConcurrency
     from constructs_pkg.emulator.faults import Faults
     from constructs_pkg.emulator.functions import Function
+    from constructs_pkg.emulator.guard import Guard
     from constructs_pkg.emulator.iam import Principals
     from constructs_pkg.emulator.limits import Bandwidth
     from constructs_pkg.emulator.supervisor import Supervisor
@@ -91,6 +93,7 @@ class Deployer:
         self._made = 0
         self._states: dict[str, tuple[Function, object, FunctionService]] = {}
         self._late: set[asyncio.Future[None]] = set()
+        self._guards: set[Guard] = set()
 
     async def deploy(self, functions: Iterable[Function], principals: Principals) -> tuple[dict[str, FunctionService], list[str]]:
         """The services of these functions, warm, and the names of those that are new or not what they were.
@@ -145,7 +148,9 @@ class Deployer:
             task.result()
 
     def close(self) -> None:
-        """Waits no longer for what is not warm yet."""
+        """Waits no longer for what is not warm yet, nor for what is being fetched."""
+        for guard in list(self._guards):
+            guard.end()
         for task in list(self._late):
             task.cancel()
 
@@ -159,6 +164,7 @@ class Deployer:
         self._made += 1
         folder = self._supervisor.folder / f"function-{self._made}"
         surroundings = self._surroundings(function, principals, log)
+        GUARDS.set(self._guards)
         try:
             plan = await asyncio.to_thread(self._plan, function, folder, surroundings, log)
         except CodeUnusable as unusable:

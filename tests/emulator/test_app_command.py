@@ -15,8 +15,8 @@ import pytest
 
 from constructs_pkg.emulator.adopt import adopt
 from constructs_pkg.emulator.app_command import AppFailed, SynthesizedApp
-from constructs_pkg.emulator.app_guard import Guard, GuardLost
 from constructs_pkg.emulator.app_sources import Sources, changed
+from constructs_pkg.emulator.guard import Guard, GuardLost
 from tests.emulator.support import Call, call, wait_for
 from tests.emulator.test_command import alive, run  # noqa: F401 - a fixture
 

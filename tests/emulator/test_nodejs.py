@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from constructs_pkg.emulator.cache import cache_folder
 from constructs_pkg.emulator.folders import CodeUnusable
 from constructs_pkg.emulator.runtimes import nodejs, npm
 from tests.emulator.support import call, grant, wait_for
+from tests.emulator.test_command import alive, run  # noqa: F401 - a fixture
 from tests.emulator.test_failures import lambda_client
 
 if TYPE_CHECKING:
@@ -190,3 +192,31 @@ export const handler = awslambda.streamifyResponse(async (event, responseStream)
     if broken is not None and "NPM_FAILED" in broken:
         pytest.skip(broken)
     assert call(emulator.urls[path], emulator.principals["admin"]).read() == b"from python"
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_killed_while_npm_fetches_it_leaves_nothing_behind(
+    app,
+    run,  # noqa: F811
+    monkeypatch,
+    tmp_path: Path,
+    ending: signal.Signals,
+) -> None:
+    # A Node.js of a version that nobody else has, with an npm that never comes to an end.
+    tools, pid, cache = tmp_path / "bin", tmp_path / "pid", tmp_path / "cache"
+    tools.mkdir()
+    for name, script in (("node", "echo v98.0.0"), ("npm", f"echo $$ > {pid}.part; mv {pid}.part {pid}; sleep 300")):
+        (tools / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tools / name).chmod(0o755)
+    monkeypatch.setenv("JSII_NODE", str(tools / "node"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    node(app, HANDLER, Runtime="nodejs98.x")
+    running = run("--json", "--model", "echo", "--assembly", str(app.write()))
+    wait_for(pid.exists)
+    running.process.send_signal(ending)
+    code, stderr = running.finish()
+    assert code == (0 if ending is not signal.SIGKILL else -9)
+    assert "Traceback" not in stderr
+    wait_for(lambda: not alive(int(pid.read_text())))
+    wait_for(lambda: not any(running.tmp.iterdir()))
+    wait_for(lambda: not list(cache.rglob("aws-lambda-ric*")))

@@ -7,13 +7,13 @@ import os
 import shutil
 import subprocess
 import tarfile
-import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from constructs_pkg.emulator.folders import CodeUnusable
+from constructs_pkg.emulator.guard import Guard, GuardLost, building
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -97,36 +97,28 @@ def _npm(node: Node) -> list[str]:
     return [found]
 
 
-def _run(node: Node, arguments: Sequence[str], cwd: Path, what: str) -> None:
+def _run(node: Node, arguments: Sequence[str], cwd: Path, what: str, guard: Guard) -> None:
     command = [*_npm(node), *arguments, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     environment = {**os.environ, "PATH": os.pathsep.join([str(Path(node.path).parent), os.environ.get("PATH", os.defpath)])}
+    said: list[str] = []
     try:
-        answer = subprocess.run(
-            command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
+        status = guard.run(command, env=environment, cwd=cwd, seconds=FETCH_SECONDS, on_line=said.append)
+    except TimeoutError as error:
+        reason = f"it took longer than {FETCH_SECONDS:.0f} s"
+        raise CodeUnusable(f"NPM_FAILED: npm cannot fetch {what}: {reason}; try again with a network") from error
+    except (OSError, GuardLost) as error:
         raise CodeUnusable(f"NPM_FAILED: npm cannot fetch {what}: {error}; try again with a network") from error
-    if answer.returncode != 0:
-        lines = [line.removeprefix("npm error ").strip() for line in answer.stderr.splitlines() if line.startswith("npm error")]
+    if status != 0:
+        lines = [line.removeprefix("npm error ").strip() for line in said if line.startswith("npm error")]
         reason = next((line for line in lines if line and not line.startswith("code")), "no reason given")
         raise CodeUnusable(f"NPM_FAILED: npm cannot fetch {what}: {reason}; try again with a network")
 
 
-def kept(folder: Path, make: Callable[[Path], None]) -> Path:
-    """A folder of the cache, made at first use: built beside, and moved in place when it is whole."""
-    if folder.is_dir():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
-    try:
-        make(building)
-        try:
-            building.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # unless another emulator was quicker
-                raise
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+def kept(folder: Path, make: Callable[[Path, Guard], None]) -> Path:
+    """A folder of the cache, made at first use."""
+    if not folder.is_dir():
+        with building(folder) as (beside, guard):
+            make(beside, guard)
     return folder
 
 
@@ -137,11 +129,11 @@ def fetch_package(node: Node, name: str, version: str, folder: Path) -> Path:
         CodeUnusable: it cannot be had.
     """
 
-    def make(building: Path) -> None:
-        _run(node, ["pack", f"{name}@{version}"], building, f"{name} {version}")
-        (archive,) = building.glob("*.tgz")
+    def make(folder: Path, guard: Guard) -> None:
+        _run(node, ["pack", f"{name}@{version}"], folder, f"{name} {version}", guard)
+        (archive,) = folder.glob("*.tgz")
         with tarfile.open(archive) as packed:
-            _unpack(packed, building)
+            _unpack(packed, folder)
         archive.unlink()
 
     return kept(folder, make) / "package"
@@ -164,8 +156,8 @@ def install_packages(node: Node, packages: Sequence[str], folder: Path) -> Path:
         CodeUnusable: they cannot be had.
     """
 
-    def make(building: Path) -> None:
-        (building / "package.json").write_text('{"private":true}', encoding="utf-8")
-        _run(node, ["install", "--omit=dev", *packages], building, ", ".join(packages))
+    def make(folder: Path, guard: Guard) -> None:
+        (folder / "package.json").write_text('{"private":true}', encoding="utf-8")
+        _run(node, ["install", "--omit=dev", *packages], folder, ", ".join(packages), guard)
 
     return kept(folder, make) / "node_modules"

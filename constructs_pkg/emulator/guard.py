@@ -1,24 +1,28 @@
 """Runs a command so that nothing of it stays, whatever ends this process: its own folder and its whole process group go with it.
 
-The supervisor's program does the work, as for functions; this is the plain end of it, for what is run before there is a loop, or in a
-thread beside one.
+The supervisor's program does the work, as for functions; this is the plain end of it, for what is run before there is a loop (an app's
+own command), or in a thread beside one (npm, uv).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 import selectors
+import shutil
 import socket
 import subprocess
 import time
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from constructs_pkg.emulator.supervisor import STOP_SECONDS, base_interpreter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _PROGRAM = Path(__file__).with_name("_supervisor_process.py")
 _READ_BYTES = 65_536
@@ -26,6 +30,11 @@ _READ_BYTES = 65_536
 
 class GuardLost(Exception):
     """The guard has ended, or was told to end, while a command ran."""
+
+
+GUARDS: ContextVar[set[Guard] | None] = ContextVar("GUARDS", default=None)
+"""Where `building` notes the guards that are at work, so that whoever started the work (in a thread, which a context is handed to) can
+end them."""
 
 
 class Guard:
@@ -167,3 +176,34 @@ class _Lines:
         if self._rest:
             self._on_line(self._rest.decode("utf-8", "replace"))
             self._rest = b""
+
+
+@contextmanager
+def building(folder: Path) -> Iterator[tuple[Path, Guard]]:
+    """A folder of the cache in the making: what is built beside it is moved in place when it is whole, and otherwise removed.
+
+    Args:
+        folder: Where it goes. Gives the folder to build in, and the guard to build by.
+
+    Raises:
+        OSError: it cannot be moved there.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = folder.parent / f"{folder.name}.{secrets.token_hex(8)}"
+    at_work = GUARDS.get()
+    with Guard() as guard:
+        if at_work is not None:
+            at_work.add(guard)
+        try:
+            guard.own(beside)
+            beside.mkdir()
+            yield beside, guard
+            try:
+                beside.rename(folder)
+            except OSError:
+                if not folder.is_dir():  # unless another emulator was quicker
+                    raise
+        finally:
+            if at_work is not None:
+                at_work.discard(guard)
+            shutil.rmtree(beside, ignore_errors=True)
