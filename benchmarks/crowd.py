@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import select
 import socket
 import time
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from benchmarks import rows
+from benchmarks.measures import births
 from benchmarks.ratios import quantile
 from benchmarks.server import PATIENCE_SECONDS, BenchmarkError
 
@@ -21,7 +21,6 @@ TOKEN_MILLISECONDS = 50
 APART_SECONDS = 0.0075
 """Pause between two calls: not all tokens of real callers fall due at the same moment."""
 
-_BIRTH = re.compile(rb"\d{20}")
 _END = b"0\r\n\r\n"
 
 
@@ -88,10 +87,6 @@ def _tokens(pieces: list[tuple[int, bytes]]) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     unread = b""
     for arrived, data in pieces:
-        unread += data
-        end = 0
-        for match in _BIRTH.finditer(unread):
-            found.append((arrived, int(match[0])))
-            end = match.end()
-        unread = unread[max(end, len(unread) - 64) :]
+        *lines, unread = (unread + data).split(b"\r\n")
+        found += [(arrived, born) for line in lines for born in births(line)]
     return found

@@ -16,6 +16,8 @@ from benchmarks.emulated import Caller
 from benchmarks.server import BenchmarkError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from benchmarks.emulated import Emulated
 
 AT_ONCE = 4
@@ -55,8 +57,13 @@ def measure(emulated: Emulated, streams: int, tokens: int) -> dict[str, float | 
     for _ in range(LOOKS):
         _call(url, f"/text/20/{tokens}", streams // LOOKS)
         looks.append(held(emulated))
-    half, last = looks[LOOKS // 2 - 1 : LOOKS : LOOKS // 2]
-    things = max(sum(last[1:]) - sum(half[1:]), 0)
+    return grown(looks)
+
+
+def grown(looks: Sequence[Held]) -> dict[str, float | list[float]]:
+    """What is more at the last look than halfway. Pure."""
+    half, last = looks[len(looks) // 2 - 1], looks[-1]
+    things = sum(max(0, now - then) for then, now in zip(half[1:], last[1:], strict=True))
     kib: list[float] = [float(look.kib) for look in looks]
     return {rows.HOUR_MEMORY: float(last.kib - half.kib), rows.HOUR_FILES: float(things), "hour_looks_KiB": kib}
 

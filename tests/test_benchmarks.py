@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks import measures, peers, report, rows
+from benchmarks import crowd, growth, measures, peers, report, rows
+from benchmarks.emulated import Caller
 from benchmarks.measures import births
 from benchmarks.ratios import paired, quantile, rotated, summary
 from benchmarks.server import BenchmarkError, Session
@@ -81,6 +83,41 @@ def test_every_row_has_a_unit_and_a_place_in_both_tables() -> None:
         assert any(row.key.endswith(end) for end in report._UNITS)
 
 
+def test_what_is_no_ratio_is_judged_by_the_median_of_its_rounds() -> None:
+    row = rows.Row("r", rows.EMULATOR_OPEN, "emulator", at_most=300.0)
+    told = rows.told(row, {"emulator": [{rows.EMULATOR_OPEN: value} for value in (100.0, 299.0, 2000.0)]}, {})
+    assert (told["kept"], told["value"]["median"], "pooled" in told["value"]) == (True, 299.0, False)
+    told = rows.told(row, {"emulator": [{rows.EMULATOR_OPEN: value} for value in (100.0, 301.0, 2000.0)]}, {})
+    assert told["kept"] is False
+
+
+def test_a_token_that_comes_in_pieces_has_come_with_the_last_of_them() -> None:
+    pieces = [
+        (5, b"HTTP/1.1 200 OK\r\n\r\n14\r\n%020d\r\n14\r\n" % 1),
+        (7, (b"%020d" % 2)[:9]),
+        (9, (b"%020d" % 2)[9:] + b"\r\n0\r\n\r\n"),
+    ]
+    assert crowd._tokens(pieces) == [(5, 1), (9, 2)]
+
+
+def test_what_an_emulator_holds_is_counted_in_all_of_its_parts() -> None:
+    before, after = growth.Held(1000, 10, 1, 4, 20), growth.Held(1500, 11, 1, 5, 23)
+    assert growth.grown([before, after]) == {rows.HOUR_MEMORY: 500.0, rows.HOUR_FILES: 5.0, "hour_looks_KiB": [1000.0, 1500.0]}
+    fewer = growth.Held(900, 9, 1, 4, 30)
+    assert growth.grown([before, fewer])[rows.HOUR_FILES] == 10.0, "that there is less of one thing does not hide more of another"
+
+
+def test_an_answer_that_is_none_is_an_error_and_not_a_figure() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with Caller(f"http://127.0.0.1:{port}/") as caller:
+            peer, _ = listener.accept()
+            with peer:
+                peer.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 2\r\n\r\nno")
+                with pytest.raises(BenchmarkError, match="502"):
+                    caller.call(caller.request("/first"))
+
+
 def test_the_page_has_a_place_for_the_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "benchmarks.md"
     page.write_text(report.PAGE.read_text(encoding="utf-8"), encoding="utf-8")
@@ -117,9 +154,12 @@ def test_the_programs_run_and_leave_no_process_behind(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     results = json.loads(output.read_text(encoding="utf-8"))
     assert len(results["rows"]) == len(rows.ROWS)
-    assert {"ours", "ours again", "StreamingFunction", "hand-written L2"} <= set(results["samples"]), done.stderr
+    always = {"ours", "ours again", "StreamingFunction", "hand-written L2", "emulator", "emulator again", "bare loop", rows.CROWD}
+    assert always <= set(results["samples"]), done.stderr
     for name in results["samples"]:
         assert len(results["samples"][name]) == 1
+    measured = {key for row in rows.ROWS if row.ours in always for key in (row.ours_key, row.key) if row.ours == rows.EMULATOR}
+    assert measured <= set(results["samples"][rows.EMULATOR][0])
     assert not _left_behind(), "every process was ended"
 
 
