@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from constructs_pkg.assembly import AssemblyError, CloudAssembly, UnresolvedIntrinsic
@@ -15,7 +17,7 @@ from constructs_pkg.emulator.endpoints import endpoint_variables
 from constructs_pkg.emulator.environment import INIT_SECONDS
 from constructs_pkg.emulator.faults import Fault, Faults
 from constructs_pkg.emulator.function_url import FunctionUrlFront
-from constructs_pkg.emulator.functions import FunctionUrl, read_functions
+from constructs_pkg.emulator.functions import Function, FunctionUrl, read_functions
 from constructs_pkg.emulator.iam import Authorizer, Principals
 from constructs_pkg.emulator.lambda_api import LambdaApi
 from constructs_pkg.emulator.models import Model, ModelUnavailable
@@ -198,7 +200,7 @@ class Emulator:
 
     @property
     def outputs(self) -> dict[str, dict[str, str]]:
-        """The stacks' outputs by stack name, as `cdk deploy --outputs-file` writes them, Function URLs being those of this run.
+        """The stacks' outputs by stack name, as `cdk deploy --outputs-file` writes them; Function URLs and REST APIs are those of this run.
 
         Left out are those whose value only a deployment tells.
         """
@@ -206,7 +208,7 @@ class Emulator:
         for stack in self._deployed.stacks:
             for name in stack.outputs if stack.parent is None else ():
                 try:
-                    found.setdefault(stack.name, {})[name] = str(stack.outputs[name])
+                    found.setdefault(stack.name, {})[name] = self._addressed(str(stack.outputs[name]))
                 except UnresolvedIntrinsic:
                     continue
         return found
@@ -285,7 +287,7 @@ class Emulator:
         gate = Gate(principals=principals, authorizer=Authorizer(assembly, principals), now=self.faults.now)
         for warning in gate.authorizer.warnings:
             self._log(f"warning: {warning}")
-        functions, _ = read_functions(assembly)
+        functions = [self._with_addresses(function) for function in read_functions(assembly)[0]]
         self.faults.functions = functions
         self.telemetry.use(assembly)
         self._account.limit = self._account_concurrency - sum(function.reserved or 0 for function in functions)
@@ -304,6 +306,20 @@ class Emulator:
             if self._services.get(name) is not service:
                 self._keep(service.retire())
         return changed
+
+    def _with_addresses(self, function: Function) -> Function:
+        """A function whose environment names REST APIs of the app by where they are here."""
+        environment = {name: self._addressed(value) for name, value in function.environment.items()}
+        return function if environment == function.environment else replace(function, environment=environment)
+
+    def _addressed(self, text: str) -> str:
+        """A text in which the app's REST APIs have their addresses of this run. Templates put these together from the API's id."""
+        if ".execute-api." not in text:
+            return text
+        for front in self._rest_fronts:
+            pattern = rf"https://{front.api.api_id}\.execute-api\.{front.api.region}\.[a-z0-9.]+"
+            text = re.sub(pattern, f"http://127.0.0.1:{front.port}", text)
+        return text
 
     def _keep(self, coroutine: Any) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

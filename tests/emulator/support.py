@@ -85,6 +85,7 @@ class App:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.resources: dict[str, Any] = {}
+        self.outputs: dict[str, Any] = {}
         self.assets: dict[str, Path] = {}
         (directory / "assets").mkdir(parents=True)
 
@@ -257,7 +258,7 @@ class App:
         return self.function(name, code, layer=layer, **options)
 
     def write(self) -> Path:
-        template = {"Resources": self.resources}
+        template = {"Resources": self.resources, **({"Outputs": self.outputs} if self.outputs else {})}
         files = {
             name: {
                 # As CDK writes it: relative where the asset is in the assembly itself.

@@ -116,14 +116,9 @@ def test_a_switch_that_is_set_wrong_is_said(variables: dict[str, str], told: str
 
 def test_outputs_are_written_as_cdk_deploy_writes_them(app, run, tmp_path: Path) -> None:  # noqa: F811
     app.function("Fn", "def handler(event, context):\n    yield 'hi'\n")
-    directory = app.write()
-    template = json.loads((directory / "Test.template.json").read_text())
-    template["Outputs"] = {
-        "Url": {"Value": {"Fn::GetAtt": ["FnUrl", "FunctionUrl"]}},
-        "Unknown": {"Value": {"Fn::GetAtt": ["FnUrl", "NothingKnown"]}},
-    }
-    (directory / "Test.template.json").write_text(json.dumps(template))
-    running = run("--json", "--model", "echo", "--assembly", str(directory), "--outputs-file", str(tmp_path / "outputs.json"))
+    app.outputs["Url"] = {"Value": {"Fn::GetAtt": ["FnUrl", "FunctionUrl"]}}
+    app.outputs["Unknown"] = {"Value": {"Fn::GetAtt": ["FnUrl", "NothingKnown"]}}
+    running = run("--json", "--model", "echo", "--assembly", str(app.write()), "--outputs-file", str(tmp_path / "outputs.json"))
     document = running.document()
     written = json.loads((tmp_path / "outputs.json").read_text())
     assert written == {"Test": {"Url": document["functions"][0]["url"]}}

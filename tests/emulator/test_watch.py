@@ -45,7 +45,7 @@ def changing(tmp_path: Path, emulate):
 
     def write(version: str, *, also: bool = False, **properties) -> App:
         fresh = App.__new__(App)
-        fresh.directory, fresh.resources, fresh.assets = directory, {}, {}
+        fresh.directory, fresh.resources, fresh.outputs, fresh.assets = directory, {}, {}, {}
         (directory / "assets").mkdir(parents=True, exist_ok=True)
         code = fresh.asset(f"Fn-{version}", {"index.py": VERSION.format(version=version)})
         fresh.function("Fn", code, environment={"GATE": str(tmp_path / "gate")}, **properties)

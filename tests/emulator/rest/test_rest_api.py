@@ -357,3 +357,16 @@ def test_a_method_that_asks_for_an_api_key_is_refused_with_the_reason(app, emula
     app.rest_api("Api", {"POST /": {"ApiKeyRequired": True}})
     assert ask(emulate(app)).status == 403
     assert logs.having("API_KEY_NOT_EMULATED")
+
+
+def test_environments_and_outputs_name_an_api_by_where_it_is_here(app, emulate) -> None:
+    code = "import os\ndef handler(event, context):\n    yield os.environ['API']\n"
+    app.function("Fn", SHOW, auth=None)
+    app.rest_api("Api", {"GET /v1": {}})
+    host = "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/prod/"
+    app.function("Caller", code, environment={"API": {"Fn::Sub": host}})
+    app.outputs["Url"] = {"Value": {"Fn::Sub": host}}
+    emulator = emulate(app)
+    (row,) = emulator.json()["rest_apis"]
+    assert call(emulator.urls["Test/Caller"], emulator.principals["admin"]).read().decode() == row["url"]
+    assert emulator.outputs == {"Test": {"Url": row["url"]}}
