@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.server
 import json
 import logging
-import subprocess
 import threading
 import time
 from contextlib import ExitStack, contextmanager
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PEOPLE: Final = "ObservabilityStack/People/Role"
-WEB: Final = PAGE.with_name("web")
-ROOT: Final = PAGE.parents[2]
 ALARM: Final = "ChatStack-ChatAlarmsErrors777350A8-1A2B3C4D5E6F"
 WATCHED: Final = [
     Watched(
@@ -259,20 +256,3 @@ def test_a_stream_that_ends_in_order_is_followed_by_the_next_unseen(drive: Calla
         scene = Set(tmp_path, scope, longest=2)
         page = scope.enter_context(scene.page())
         drive("observability.mjs", "a_stream_that_ends_in_order_is_followed_by_the_next_unseen", url=page.url, stage=scene.stage)
-
-
-def test_the_page_is_the_one_that_its_sources_make(node: str, tmp_path: Path) -> None:
-    vite = ROOT / "node_modules" / "vite" / "bin" / "vite.js"
-    command = [node, str(vite), "build", "--outDir", str(tmp_path / "page"), "--logLevel", "warn"]
-    done = subprocess.run(command, cwd=WEB, capture_output=True, text=True, timeout=90, check=False)
-    assert done.returncode == 0, done.stderr
-    made, kept = ({file.name: file.read_bytes() for file in folder.iterdir()} for folder in (tmp_path / "page", PAGE))
-    assert made.keys() == kept.keys()
-    changed = [name for name, content in made.items() if content != kept[name]]
-    assert not changed, f"{', '.join(changed)}: run vite build in {WEB.relative_to(ROOT)} and commit stacks/observability/page"
-
-
-def test_the_pages_types_hold(node: str) -> None:
-    compiler = ROOT / "node_modules" / "typescript" / "bin" / "tsc"
-    done = subprocess.run([node, str(compiler), "-p", str(WEB)], capture_output=True, text=True, timeout=90, check=False)
-    assert done.returncode == 0, done.stdout

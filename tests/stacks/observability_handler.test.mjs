@@ -187,6 +187,13 @@ test("who comes back with an id misses nothing that had not been sent", async ()
   assert.deepEqual(rest.map(({ data }) => data.id), ["a", "b", "c"]);
 });
 
+test("where no line was shown, too, there is a place to come back to, and it is not far back", async () => {
+  const source = logsSource({ filter: async () => ({ events: [] }), watched: [CHAT], from: NOW, everyMs: 1 });
+  assert.equal(source.place(), NOW);
+  await source.poll(NOW + 60_000);
+  assert.equal(source.place(), NOW + 45_000);
+});
+
 test("more lines than can be shown are announced", async () => {
   const filter = async () => ({ events: [], nextToken: "more" });
   const events = await logsSource({ filter, watched: [CHAT], from: NOW, everyMs: 1 }).poll(NOW);

@@ -192,6 +192,15 @@ def test_who_was_cut_off_goes_on_where_he_was(client: StreamingClient, cloudwatc
     assert line.value["text"] == "while nobody watched"
 
 
+def test_a_line_between_two_streams_is_not_missed(client: StreamingClient, cloudwatch: CloudWatch) -> None:
+    with client.stream("GET", "/events?seconds=1&only=shop") as stream:
+        stream.collect()
+    cloudwatch.line("shop-logs", level="WARNING", message="between two streams")
+    time.sleep(0.01)  # the next stream begins in another millisecond
+    following = watch(client, last_event_id=stream.last_event_id)
+    assert "between two streams" in [line.get("text") for line in named(following, "log")]
+
+
 def test_a_log_group_that_is_gone_is_told_of_and_the_rest_goes_on(client: StreamingClient, cloudwatch: CloudWatch) -> None:
     cloudwatch.logs.delete_log_group(logGroupName="shop-logs")
     try:

@@ -18,4 +18,4 @@ def test_what_the_handlers_modules_promise() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "pass 22" in done.stdout, done.stdout
+    assert "pass 23" in done.stdout, done.stdout

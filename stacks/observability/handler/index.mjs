@@ -36,18 +36,19 @@ export const handler = awslambda.streamifyResponse(async (event, responseStream,
     if (!answer.write(text)) await once(answer, "drain"); // a slow viewer is waited for; nothing piles up
   };
   const watched = WATCHED.filter(({ label }) => asked.only.includes(label));
+  const lines = logsSource({ filter: (input) => logs.send(new FilterLogEventsCommand(input)), watched, from: asked.after ?? now, everyMs: EVERY.logs });
   const sources = [
     alarmsSource({ describe: (input) => cloudwatch.send(new DescribeAlarmsCommand(input)), watched, everyMs: EVERY.metrics }),
     metricsSource({ get: (input) => cloudwatch.send(new GetMetricDataCommand(input)), watched, minutes: asked.minutes, everyMs: EVERY.metrics }),
-    logsSource({ filter: (input) => logs.send(new FilterLogEventsCommand(input)), watched, from: asked.after ?? now, everyMs: EVERY.logs }),
+    lines,
   ];
   const endsAt = Math.min(now + asked.seconds * 1000, now + context.getRemainingTimeInMillis() - MARGIN_MS);
-  await write(encode({ name: "watching", data: { functions: asked.only, seconds: asked.seconds, resumed: asked.after !== null } }));
+  await write(encode({ id: lines.place(), name: "watching", data: { functions: asked.only, seconds: asked.seconds, resumed: asked.after !== null } }));
   const note = (source, error) => console.error(`${source} cannot be read: ${error.name}: ${error.message}`);
   for await (const found of watch({ sources, clock: Date.now, sleep, endsAt, heartbeatMs: HEARTBEAT_MS, note })) {
     await write(found === null ? HEARTBEAT : encode(found));
   }
-  await write(encode({ name: "finish", data: { reason: "length", usage: null } })); // come back with Last-Event-ID
+  await write(encode({ id: lines.place(), name: "finish", data: { reason: "length", usage: null } })); // come back with Last-Event-ID
   answer.end();
 });
 

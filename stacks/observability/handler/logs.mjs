@@ -61,5 +61,6 @@ export function logsSource({ filter, watched, from, everyMs }) {
     return events.sort((one, other) => (one.data.time ?? Infinity) - (other.data.time ?? Infinity));
   }
 
-  return { name: "logs", everyMs, poll };
+  /** Where the next look begins: who comes back with it misses nothing that this one has not shown. */
+  return { name: "logs", everyMs, poll, place: () => from };
 }

@@ -99,6 +99,7 @@ export class Drawn {
             },
             stacked: shown.name === "outcomes",
             border: { display: false },
+            suggestedMax: shown.name === "inFlight" || shown.name === "outcomes" ? 2 : undefined,
             ticks: { maxTicksLimit: 4, callback: (value) => this.#shown.tick(Number(value)) },
           },
         },
@@ -158,9 +159,9 @@ export class Drawn {
         const { ctx, chartArea } = chart;
         const size = this.#looks.fontSize;
         const ends = chart.data.datasets
-          .map((dataset, index) => ({ name: dataset.label ?? "", at: chart.getDatasetMeta(index).data.findLast((point) => !(point as PointElement & { skip?: boolean }).skip)?.y, colour: String(dataset.borderColor) }))
-          .filter((end): end is { name: string; at: number; colour: string } => end.at !== undefined)
-          .sort((one, other) => one.at - other.at);
+          .map((dataset, index) => ({ index, name: dataset.label ?? "", at: chart.getDatasetMeta(index).data.findLast((point) => !(point as PointElement & { skip?: boolean }).skip)?.y, colour: String(dataset.borderColor) }))
+          .filter((end): end is { index: number; name: string; at: number; colour: string } => end.at !== undefined)
+          .sort((one, other) => one.at - other.at || other.index - one.index);
         let lowest = chartArea.top - size;
         const places = ends.map(({ at }) => (lowest = Math.max(at, lowest + size + 1)));
         const over = Math.max(0, lowest - chartArea.bottom);

@@ -11,6 +11,7 @@ const PERCENTILES = ["p50", "p90", "p99"];
 
 interface Cell {
   figure: HTMLElement;
+  label: string;
   shown: Shown;
   drawn: Drawn | undefined;
 }
@@ -83,9 +84,8 @@ export class Panels {
       const figure = copy<HTMLElement>("#cell");
       figure.dataset["chart"] = found.name;
       need(".key", figure).replaceWith(key(found.name));
-      const cell: Cell = { figure, shown: found, drawn: undefined };
+      const cell: Cell = { figure, label, shown: found, drawn: undefined };
       const button = need<HTMLButtonElement>("button", figure);
-      button.setAttribute("aria-label", `Table: ${label}, ${found.title.toLowerCase()}`);
       button.addEventListener("click", () => this.#openTable(label, () => cell.shown));
       article.append(figure);
       panel.cells.push(cell);
@@ -100,6 +100,7 @@ export class Panels {
   #showCell(cell: Cell, now: number, unseen: Unseen | undefined, looks: Looks, hidden: boolean): void {
     const { figure, shown: found } = cell;
     say(need("h3", figure), found.title);
+    need(".head button", figure).setAttribute("aria-label", `Table: ${cell.label}, ${found.title.toLowerCase()}`);
     say(need(".value", figure), found.now.value);
     say(need(".unit", figure), found.now.unit);
     const beside = need<HTMLElement>(".beside", figure);

@@ -124,14 +124,14 @@ function inFlight(minutes: Point[]): Shown {
       ? `${TITLES.inFlight} at ${clock(newest.time)}: at most ${text(count(newest.streams))} at once. ${highest(filled, "streams", "", count)}`
       : `${TITLES.inFlight}: no numbers in the last half hour.`,
     table: table(filled, [["streams", "most at once", count]]),
-    tick: (value) => text(count(value)),
+    tick: whole,
   };
 }
 
 function outcomes(minutes: Point[]): Shown {
   const rows = minutes.map((point) => ({ time: point.time, ...ended(point) }));
   const sums = Object.fromEntries(OUTCOMES.map(({ key }) => [key, rows.reduce((sum, row) => sum + row[key], 0)])) as Record<Outcome, number>;
-  const whole = OUTCOMES.reduce((sum, { key }) => sum + sums[key], 0);
+  const all = OUTCOMES.reduce((sum, { key }) => sum + sums[key], 0);
   const bad = BAD.reduce((sum, key) => sum + sums[key], 0);
   const named = (found: readonly { key: Outcome; name: string }[]): string[] => found.map(({ key, name }) => `${text(count(sums[key]))} ${name}`);
   const others = OUTCOMES.filter(({ key }) => key !== "completed" && sums[key] > 0);
@@ -140,14 +140,14 @@ function outcomes(minutes: Point[]): Shown {
     name: "outcomes",
     title: TITLES.outcomes,
     series: OUTCOMES.map(({ key, name }) => serie(rows, key, name)),
-    now: whole ? share(whole - bad, whole) : NONE,
-    beside: whole ? [`well, of ${text(count(whole))}`, ...named(worst.slice(0, 2))] : ["no streams"],
-    summary: whole
-      ? `Outcomes of ${several(whole, "stream")} in the last half hour: ${[`${text(count(sums.completed))} completed`, ...named(others)].join(", ")}. ` +
-        `${text(share(whole - bad, whole))} went well.`
+    now: all ? share(all - bad, all) : NONE,
+    beside: all ? [`well, of ${text(count(all))}`, ...named(worst.slice(0, 2))] : ["no streams"],
+    summary: all
+      ? `Outcomes of ${several(all, "stream")} in the last half hour: ${[`${text(count(sums.completed))} completed`, ...named(others)].join(", ")}. ` +
+        `${text(share(all - bad, all))} went well.`
       : "Outcomes: no streams in the last half hour.",
     table: table(rows, OUTCOMES.map(({ key, name }) => [key, name, count])),
-    tick: (value) => (Number.isInteger(value) ? text(count(value)) : ""),
+    tick: whole,
   };
 }
 
@@ -187,5 +187,7 @@ function highest(minutes: Point[], key: string, name: string, as: (value: number
   return `The ${word} ${name ? `${name} ` : ""}in the last half hour was ${text(as(value))} at ${clock(at.time)}.`;
 }
 
+/** Streams are counted: there is no half of one. */
+const whole = (value: number): string => (Number.isInteger(value) ? text(count(value)) : "");
 const quantity = (value: number | undefined, as: (value: number) => Quantity): Quantity => (value === undefined ? NONE : as(value));
 const said = (value: number | undefined, as: (value: number) => Quantity): string => text(quantity(value, as));
