@@ -198,6 +198,8 @@ class Deployer:
             return resolve_dependencies(code, find_interpreter(function.version), log) if function.version else None
 
         folders = lay_out(function, folder, in_place=settings.mounted, resolve=resolve)
+        if not function.behind_web_adapter and (extensions := _extensions(folders.opt)):
+            log(f"its layers have extensions, which are not run here: {', '.join(extensions)}")
         launch = plan_launch(function, folders, folder, log)
         covered = _covered(launch.hidden) if settings.mounted else None
         if covered is not None:
@@ -262,6 +264,12 @@ async def _provision(service: FunctionService) -> None:
         if alias.provisioned:
             versions[alias.version] = versions.get(alias.version, 0) + alias.provisioned
     await asyncio.gather(*(concurrency.provision(version, count) for version, count in versions.items()))
+
+
+def _extensions(opt: Path) -> list[str]:
+    """External extensions: https://docs.aws.amazon.com/lambda/latest/dg/lambda-extensions.html."""
+    folder = opt / "extensions"
+    return sorted(path.name for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
 
 
 def _covered(needed: Sequence[Path]) -> Path | None:

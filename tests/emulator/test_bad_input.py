@@ -132,3 +132,13 @@ def test_a_provisioned_init_that_fails_is_told_and_the_others_run(app: App, emul
     wait_for(lambda: logs.having("init failed: "))
     assert call(emulator.urls["Test/Fn"], emulator.principals["admin"]).status == 502
     assert call(emulator.urls["Test/Other"], emulator.principals["admin"]).read() == b"ok"
+
+
+def test_an_extension_that_is_not_run_is_said(app: App, emulate, logs) -> None:
+    layer = app.asset("Watching-layer", {"extensions/watcher": "#!/bin/sh\nexit 1\n"})
+    app.function("Fn", OK)
+    app.add("Watching", "AWS::Lambda::LayerVersion", {"Content": app._location("Watching-layer", layer)})
+    app.resources["Fn"]["Properties"]["Layers"].append({"Ref": "Watching"})
+    emulator = emulate(app)
+    assert len(logs.having("its layers have extensions, which are not run here: watcher")) == 1
+    assert call(emulator.urls["Test/Fn"], emulator.principals["admin"]).read() == b"ok"
