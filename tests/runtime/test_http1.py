@@ -14,6 +14,7 @@ from streaming_runtime.http1 import (
     ProtocolError,
     last_chunk,
     request,
+    whole,
 )
 
 ANSWERS = {
@@ -158,3 +159,25 @@ def test_status_lines_met_are_remembered_within_bounds() -> None:
         assert read([b"HTTP/1.1 %d a\r\nContent-Length: 0\r\n\r\n" % number]).status == number
     assert read([b"HTTP/1.1 200 " + b"a" * 100 + b"\r\nContent-Length: 0\r\n\r\n"]).status == 200
     assert len(http1._starts) <= http1._MOST_KEYS
+
+
+@pytest.mark.parametrize("more", [b"", b"X-Long: " + b"x" * 300 + b"\r\n"], ids=["short", "long"])
+def test_a_head_met_before_is_read_as_the_first_time(more: bytes) -> None:
+    first, second = (whole(b"HTTP/1.1 202 Accepted\r\n" + more + b"Content-Length: 1\r\n\r\n" + body) for body in (b"a", b"b"))
+    assert first is not None
+    assert second is not None
+    assert (first.body, second.body) == (b"a", b"b")
+    assert (first.status, first.headers, first.keep_alive) == (second.status, second.headers, second.keep_alive)
+
+
+def test_a_head_met_before_still_wants_its_whole_body() -> None:
+    assert whole(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab") is not None
+    assert whole(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na") is None
+
+
+def test_heads_met_are_remembered_within_bounds() -> None:
+    for second in range(500):
+        assert whole(b"HTTP/1.1 202 Accepted\r\nDate: %d\r\nContent-Length: 0\r\n\r\n" % second)
+        assert len(http1._heads) <= http1._MOST_KEYS
+    assert whole(b"HTTP/1.1 202 Accepted\r\nX: " + b"x" * 1000 + b"\r\nContent-Length: 0\r\n\r\n")
+    assert max(map(len, http1._heads)) < 300

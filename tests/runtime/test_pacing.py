@@ -42,6 +42,22 @@ def test_a_full_chunk_leaves() -> None:
     assert pacer.add(b"x", 1.0)
 
 
+def test_a_burst_is_gathered_for_the_whole_interval_and_not_only_until_it_would_be_none() -> None:
+    pacer = Pacer(1000, 0.0005)
+    pacer.sent_at = 1.0
+    assert not pacer.add(b"x", 1.00005)
+    assert not pacer.add(b"x", 1.0003)
+    assert pacer.add(b"x", 1.0006)
+
+
+def test_what_stands_in_front_leaves_with_the_first_piece() -> None:
+    pacer = Pacer(1000, 0.0005)
+    pacer.begin(b"head")
+    assert pacer.due() <= 1.0
+    assert pacer.add(b"x", 1.0)
+    assert pacer.take() == ([b"head", b"x"], 5)
+
+
 def test_a_burst_leaves_when_its_first_piece_has_waited_the_interval() -> None:
     pacer = Pacer(1000, 0.00005)
     pacer.sent_at = 1.0

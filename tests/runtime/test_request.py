@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from streaming_runtime import BadRequest, HttpResponse
+from streaming_runtime import prelude as preludes
 from streaming_runtime.prelude import MAX_BYTES, prelude
 from streaming_runtime.request import Request
 from tests.runtime.neutral_api import rest_event, url_event
@@ -159,6 +160,27 @@ def test_the_prelude_ends_with_the_first_eight_nuls() -> None:
 def test_a_prelude_that_lambda_would_not_find_the_end_of() -> None:
     with pytest.raises(ValueError, match=f"PRELUDE_TOO_LONG: found .*; allowed: {MAX_BYTES}"):
         prelude(HttpResponse(200, {"x": "y" * MAX_BYTES}), "text/plain", {}, "text")
+
+
+def test_answers_that_differ_never_share_a_prelude() -> None:
+    asked = [
+        (None, "text"), (HttpResponse(), "text"), (HttpResponse(201), "text"), (HttpResponse(200, {"a": "b"}), "text"),
+        (HttpResponse(200, {"a": "c"}), "text"), (HttpResponse(200, {"a": "b"}), "sse"), (HttpResponse(cookies=["a=b"]), "text"),
+        (HttpResponse(cookies=["a=c"]), "text"),
+    ]  # fmt: skip
+    first = [prelude(response, "text/plain", {}, dialect, gzip=gzip) for response, dialect in asked for gzip in (False, True)]
+    again = [prelude(response, "text/plain", {}, dialect, gzip=gzip) for response, dialect in asked for gzip in (False, True)]
+    assert first == again
+    assert len(set(first)) == len(first) - 2  # no wish at all is status 200 with nothing more
+
+
+def test_preludes_are_remembered_within_bounds() -> None:
+    for number in range(500):
+        assert b'"x":"%d"' % number in prelude(HttpResponse(200, {"x": str(number)}), "text/plain", {}, "text")
+        assert len(preludes._known) <= preludes._MOST_KNOWN
+    prelude(HttpResponse(200, {"x": "y" * 8_000}), "text/plain", {}, "text")
+    prelude(HttpResponse(cookies=["session=secret"]), "text/plain", {}, "text")
+    assert not [known for known in preludes._known.values() if len(known) > preludes._LONGEST_KNOWN or b"secret" in known]
 
 
 def test_what_a_direct_invocation_and_a_request_without_a_query_lack_is_empty() -> None:

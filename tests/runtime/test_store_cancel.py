@@ -95,6 +95,13 @@ def test_a_stream_that_has_begun_ends_with_the_dialects_error_and_without_traile
         running.push(Text("two"))
 
 
+def test_a_stream_that_is_over_before_the_clock_looks_has_no_supervisor() -> None:
+    running = pipeline(Reply())
+    running.push(Text("one"))
+    running.complete()
+    assert (running.outcome, running._supervisor) == ("completed", None)
+
+
 def test_a_stream_that_has_not_begun_is_refused() -> None:
     reply = Reply()
     running = pipeline(reply)
