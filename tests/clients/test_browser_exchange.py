@@ -246,6 +246,23 @@ def test_the_request_that_stops_says_nothing_but_which(play: Play) -> None:
     }
 
 
+def test_a_stream_is_stopped_while_its_rest_is_asked_for_too(play: Play) -> None:
+    scenes = answer(event(1, "one"), then="break"), answer(then="hang"), says(202)
+    found = play(*scenes, do={"cancelWhileHanging": True})
+    assert (found["text"], found["error"]["code"]) == ("one", "cancelled")
+    assert methods(found) == ["POST", "POST", "DELETE"]
+
+
+def test_an_answer_that_does_not_begin_is_left_when_it_is_cancelled(play: Play) -> None:
+    found = play(answer(then="hang"), do={"cancelWhileHanging": True})
+    assert (found["error"]["code"], methods(found)) == ("cancelled", ["POST"])
+
+
+def test_an_answer_that_does_not_begin_is_not_waited_for_for_ever(play: Play) -> None:
+    found = play(answer(then="hang"), options={"idleTimeoutMs": 90})
+    assert (found["error"]["code"], methods(found)) == ("TIMEOUT", ["POST"])
+
+
 def test_a_stop_that_fails_is_told_to_who_asked_for_it(play: Play) -> None:
     found = play(answer(event(1, "one"), then="stall"), says(404), do={"cancelAfter": 1})
     assert found["cancel"] == {"name": "HttpError", "code": "HTTP_404"}

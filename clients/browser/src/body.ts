@@ -6,7 +6,7 @@ const LONGEST_DRAIN_MS = 1_000;
 type Body = ReadableStreamDefaultReader<Uint8Array>;
 
 /** The next bytes of a body, which are not waited for longer than `patienceMs`. */
-export const readPart = async (body: Body, patienceMs: number, stop: AbortSignal): Promise<ReadableStreamReadResult<Uint8Array>> => {
+export const readPart = async (body: Body, patienceMs: number, stop: AbortSignal) => {
   const late = hangUpAfter(patienceMs, body);
   let part;
   try {
@@ -16,8 +16,8 @@ export const readPart = async (body: Body, patienceMs: number, stop: AbortSignal
   }
   late.clear();
   if (stop.aborted) throw cancelled();
-  if (late.passed) throw new StreamingError("TIMEOUT", `the stream was silent for ${patienceMs} ms: what was delivered is not the whole answer`);
-  if (!part) throw new StreamTruncated("TRUNCATED", "the connection broke in mid-stream: what was delivered is not the whole answer");
+  if (late.passed) throw new StreamingError("TIMEOUT", `the stream was silent for ${patienceMs} ms`);
+  if (!part) throw new StreamTruncated("the connection broke in mid-stream");
   return part;
 };
 

@@ -7,7 +7,10 @@ export interface ClientOptions {
   url: string;
   /** The region to sign for. Default: the one in a Function URL's or API Gateway's host name. */
   region?: string;
-  /** Whose signature the requests carry. Default: nobody's; the body's hash is always sent, as CloudFront's origin access control asks. */
+  /**
+   * Whose signature the requests carry. Default: nobody's. The body's hash is always sent, as CloudFront's origin access
+   * control asks.
+   */
   credentials?: CredentialsProvider;
   /** Sent with every request; asked for before each. */
   headers?: () => Promise<Record<string, string>> | Record<string, string>;

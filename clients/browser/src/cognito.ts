@@ -3,7 +3,8 @@ import { asObject, asText } from "./dialects/reader.ts";
 import { StreamingError } from "./errors.ts";
 
 /**
- * Credentials of a person who signed in at a user pool, by the identity pool's enhanced flow (`BrowserIdentity` makes both pools).
+ * Credentials of a person who signed in at a user pool, by the identity pool's enhanced flow (`BrowserIdentity` makes both
+ * pools).
  *
  * Source: https://docs.aws.amazon.com/cognito/latest/developerguide/authentication-flow.html
  */
@@ -32,7 +33,10 @@ export const cognitoCredentials = ({
       cache: "no-store",
     });
     const said = asObject(await answer.json());
-    if (!answer.ok) throw new StreamingError(asText(said.__type) || `HTTP_${answer.status}`, `Cognito refused ${action}: ${asText(said.message)}`);
+    if (!answer.ok) {
+      const code = asText(said.__type) || `HTTP_${answer.status}`;
+      throw new StreamingError(code, `Cognito refused ${action}: ${asText(said.message)}`);
+    }
     return said;
   };
   return async () => {

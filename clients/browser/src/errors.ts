@@ -1,7 +1,8 @@
 /**
  * The root of everything that can go wrong with a stream. No message here holds a credential, a signature or a query.
  *
- * Its own codes are in capitals (`TRUNCATED`, `TIMEOUT`, `CONNECTION_FAILED`, `NO_REGION`, ...); the server's are as it spelled them.
+ * Its own codes are in capitals (`TRUNCATED`, `TIMEOUT`, `CONNECTION_FAILED`, `NO_REGION`, ...); the server's are as it
+ * spelled them.
  */
 export class StreamingError extends Error {
   override name = "StreamingError";
@@ -19,6 +20,10 @@ export class StreamingError extends Error {
 /** The stream ended before its terminal event: what was delivered is not the whole answer. */
 export class StreamTruncated extends StreamingError {
   override name = "StreamTruncated";
+
+  constructor(reason: string) {
+    super("TRUNCATED", `${reason}: what was delivered is not the whole answer`);
+  }
 }
 
 /** The stream said, after it had begun, that it failed; or it was cancelled (`cancelled`). What came before was delivered. */

@@ -1,4 +1,7 @@
-/** What a stream says, whatever dialect it was said in. The names are those of the Python client and of the handler on the other side. */
+/**
+ * What a stream says, whatever dialect it was said in. The names are those of the Python client and of the handler on the
+ * other side.
+ */
 export type StreamEvent =
   | {
       /** A piece of the answer's text, as it came: joining the pieces gives the whole answer. Never empty. */

@@ -37,7 +37,8 @@ export const pause = (ms: number, stop?: AbortSignal) =>
 /**
  * The answer to a request, as soon as it begins.
  *
- * Repeated are 429; and, when the request is idempotent, 502, 503, 504 and a connection that broke. Once an answer began, nothing is.
+ * Repeated are 429; and, when the request is idempotent, 502, 503, 504 and a connection that broke. Once an answer began,
+ * nothing is.
  */
 export const exchange = async (options: ClientOptions, outgoing: Outgoing, stop?: AbortSignal): Promise<Response> => {
   for (let attempt = 1; ; attempt++) {
@@ -56,11 +57,15 @@ const waitBefore = (repetition: number, error: unknown, idempotent: boolean): nu
     const asked = error.retryAfterSeconds;
     return asked === undefined ? backoff(repetition) : asked <= LONGEST_RETRY_AFTER_SECONDS && asked * 1000;
   }
-  const passes = error instanceof HttpError ? error.status > 501 && error.status < 505 : (error as StreamingError).code == "CONNECTION_FAILED";
+  const passes =
+    error instanceof HttpError
+      ? error.status > 501 && error.status < 505
+      : error instanceof StreamingError && error.code == "CONNECTION_FAILED";
   return idempotent && passes && backoff(repetition);
 };
 
-const send = async (options: ClientOptions, { url, method, headers, body, patienceMs }: Outgoing, stop?: AbortSignal): Promise<Response> => {
+const send = async (options: ClientOptions, outgoing: Outgoing, stop?: AbortSignal): Promise<Response> => {
+  const { url, method, headers, body, patienceMs } = outgoing;
   const all = new Headers(await options.headers?.());
   for (const [name, value] of Object.entries(headers)) value ? all.set(name, value) : all.delete(name);
   const signed = await sign(url, method, all, body, await options.credentials?.(), options.region, options.service);
@@ -84,7 +89,7 @@ const send = async (options: ClientOptions, { url, method, headers, body, patien
         ? error
         : late.signal.aborted
           ? new StreamingError("TIMEOUT", `no answer began within ${patienceMs} ms`)
-          : new StreamingError("CONNECTION_FAILED", "no answer came: offline, a connection that broke, or CORS that does not let this page read");
+          : new StreamingError("CONNECTION_FAILED", "no answer came: offline, a broken connection, or CORS forbids this page");
   } finally {
     clearTimeout(timer);
   }

@@ -7,7 +7,9 @@ const PERMISSION = /(?:perform:? \[?|policy allows the )(lambda:InvokeFunction(?
 
 /** The id under which AWS knows a request: Lambda's, else API Gateway's, else CloudFront's; as far as CORS lets a page see it. */
 export const requestIdOf = ({ headers }: Response): string | undefined =>
-  ["x-amzn-requestid", "x-amz-request-id", "x-amz-apigw-id", "x-amz-cf-id"].map((name) => headers.get(name)).find(Boolean) ?? undefined;
+  ["x-amzn-requestid", "x-amz-request-id", "x-amz-apigw-id", "x-amz-cf-id"]
+    .map((name) => headers.get(name) ?? undefined)
+    .find(Boolean);
 
 /** The error for an answer outside 200 to 299, whatever shape the server said it in. */
 export const refusal = async (answer: Response): Promise<HttpError> => {
@@ -24,7 +26,9 @@ const read = async (answer: Response): Promise<HttpError> => {
   try {
     const value: unknown = JSON.parse(body);
     const whole = asObject(value);
-    const inner = asText(whole.error) ? { ...whole, code: whole.error, message: whole.error_description || whole.message || whole.error } : asObject(whole.error ?? whole);
+    const inner = asText(whole.error)
+      ? { code: whole.error, message: whole.error_description || whole.message || whole.error }
+      : asObject(whole.error ?? whole);
     code = asText(inner.code || inner.type || inner.__type || inner.Type || inner.errorType);
     said = asText(inner.message || inner.Message || inner.errorMessage || inner.detail) || asText(value);
   } catch {
@@ -62,7 +66,8 @@ const beginning = async ({ body }: Response): Promise<string> => {
   const reader = body?.getReader();
   let found = "";
   try {
-    for (let part; reader && found.length < LONGEST_BODY && !(part = await reader.read()).done; ) found += decoder.decode(part.value, { stream: true });
+    for (let part; reader && found.length < LONGEST_BODY && !(part = await reader.read()).done; )
+      found += decoder.decode(part.value, { stream: true });
     await reader?.cancel();
   } catch {
     // the status says enough

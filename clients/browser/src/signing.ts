@@ -6,8 +6,9 @@ const HOST_REGION = /^[^.]+\.(?:lambda-url|execute-api)\.([a-z\d-]+)\.(?:on\.aws
 const THIS_MACHINE = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/;
 
 /**
- * The URL of a path below a base URL: one slash between the two, and the query in the one spelling on which all verifiers agree, each name
- * and value percent-encoded once, strictly (`+` is a space, as Lambda reads it). A pair without a name is left out: it cannot be signed.
+ * The URL of a path below a base URL: one slash between the two, and the query in the one spelling on which all verifiers
+ * agree, each name and value percent-encoded once, strictly (`+` is a space, as Lambda reads it). A pair without a name is
+ * left out: it cannot be signed.
  */
 export const urlOf = (base: string, path: string): URL => {
   const url = new URL(path && path[0] != "?" ? `${base.replace(/\/+$/, "")}/${path.replace(/^\//, "")}` : base + path);
@@ -18,9 +19,13 @@ export const urlOf = (base: string, path: string): URL => {
   return url;
 };
 
-const strict = (part: string) => encodeURIComponent(part).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+const strict = (part: string) =>
+  encodeURIComponent(part).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
 
-/** Adds to `headers` the SHA-256 of the body, which CloudFront's origin access control asks for, and with credentials the signature. */
+/**
+ * Adds to `headers` the SHA-256 of the body, which CloudFront's origin access control asks for, and with credentials the
+ * signature.
+ */
 export const sign = async (
   url: URL,
   method: string,

@@ -27,7 +27,8 @@ export interface EventStream extends AsyncIterable<StreamEvent> {
   /** How often the stream was taken up again where it had broken. */
   readonly resumed: number;
   /**
-   * Hangs up, and asks a function that keeps its streams to stop. Whoever iterates gets a `StreamError` with the code `cancelled`.
+   * Hangs up, and asks a function that keeps its streams to stop. Whoever iterates gets a `StreamError` with the code
+   * `cancelled`.
    *
    * @throws {StreamingError} What became of the request that asks. The stream is left all the same.
    */
@@ -97,10 +98,11 @@ export class Stream implements EventStream {
           whole = this.#over = true;
         } catch (error) {
           const broken = error instanceof StreamTruncated || (error as StreamingError).code == "TIMEOUT";
-          this.#over ||= broken;
-          if (!broken || !this.#id || this.resumed >= this.#resumes) throw error;
+          if (!broken || !this.#id || this.resumed >= this.#resumes) {
+            this.#over ||= broken;
+            throw error;
+          }
           answer = await this.#rest(error as StreamingError);
-          this.#over = false;
           this.#failure = undefined;
           reader.restart();
         }
@@ -182,6 +184,7 @@ export class Stream implements EventStream {
       if (this.#stop.signal.aborted) throw refused;
       error.cause = refused;
     }
+    this.#over = true;
     throw error;
   }
 
@@ -196,7 +199,8 @@ export class Stream implements EventStream {
         try {
           reader.feed(part.value);
         } catch (error) {
-          if (!this.#over) this.#failure = error; // raised when the events before it are delivered; after the end nothing means anything
+          // Raised when the events before it are delivered; after the end nothing means anything.
+          if (!this.#over) this.#failure = error;
         }
         if (this.#over && !ended) void drain(body);
       }
@@ -208,7 +212,7 @@ export class Stream implements EventStream {
       if (this.#failure) throw this.#failure;
       if (this.#over) return;
       if (ended) {
-        if (reader.terminal) throw new StreamTruncated("TRUNCATED", `the stream ended without its terminal event (${reader.terminal})`);
+        if (reader.terminal) throw new StreamTruncated(`the stream ended without its terminal event (${reader.terminal})`);
         return;
       }
     }

@@ -10,7 +10,10 @@ export interface Timing {
   longestGapMs: number;
   /** How many events came. */
   events: number;
-  /** Tokens after the first over the time from the first text to the last: as the stream's usage counts them, else its pieces of text. */
+  /**
+   * Tokens after the first over the time from the first text to the last: as the stream's usage counts them, else its pieces
+   * of text.
+   */
   tokensPerSecond?: number;
   /** When the stream was over: complete, failed or left. */
   totalMs?: number;

@@ -2,8 +2,8 @@
 //
 //   node browser_scripted.mjs DIST     a list of scenes on standard input
 //
-// A scene: {"answers": [{"status", "headers", "pieces": [text or {"base64"}], "then": "end" | "break" | "stall" | "refuse"}], "options", "call",
-// "do": {"cancelAfter", "breakAfter", "consume": number of events}}. The last answer is for every later request too.
+// A scene: {"answers": [{"status", "headers", "pieces": [text or {"base64"}], "then": "end" | "break" | "stall" | "refuse" | "hang"}], "options", "call",
+// "do": {"cancelAfter", "breakAfter": number of events, "cancelWhileHanging", "noWaits": of more than 100 ms}}. The last answer is for every later request too.
 
 import { readFileSync } from "node:fs";
 
@@ -33,6 +33,12 @@ const play = async ({ answers, options, call, do: what = {} }) => {
       const sentBody = body ? new TextDecoder().decode(body) : "";
       sent.push({ url: String(url), method, body: sentBody, lastEventId: headers.get("last-event-id"), streamId: headers.get("x-stream-id"), type: headers.get("content-type") }); // prettier-ignore
       signal.throwIfAborted();
+      if (then === "hang") {
+        const cancelling = what.cancelWhileHanging && stream.cancel();
+        await new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener("abort", resolve)));
+        await cancelling;
+        throw signal.reason;
+      }
       if (then === "refuse") throw new TypeError("fetch failed");
       const left = [...pieces];
       const source = {

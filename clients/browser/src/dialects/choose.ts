@@ -39,8 +39,8 @@ export const choose = (dialect: string | undefined, { headers }: Response, more?
   const name = dialect ?? headers.get("x-stream-dialect");
   if (name) {
     const found = { ...OWN, ...more }[name];
-    if (!found) throw new StreamingError("UNKNOWN_DIALECT", `no reader for ${name}: pass dialects of streaming-lambda-client/dialects`);
-    return found;
+    if (found) return found;
+    throw new StreamingError("UNKNOWN_DIALECT", `no reader for ${name}: pass dialects of streaming-lambda-client/dialects`);
   }
   return /^text\/event-stream/i.test(type)
     ? sseReader

@@ -1,7 +1,8 @@
 import { createParser } from "eventsource-parser";
-import { type Fields, MAX_EVENT_SIZE, type MakeReader, type Reader, type Say, asObject, data, failure, finish, malformed, parse, text, tooLarge } from "./reader.ts";
+import type { Fields, MakeReader, Reader, Say } from "./reader.ts";
+import { MAX_EVENT_SIZE, asObject, data, failure, finish, malformed, parse, text, tooLarge } from "./reader.ts";
 
-/** One dispatched server-sent event: its type (`message` when the stream named none), and its data lines, joined by line feeds. */
+/** A dispatched server-sent event: its type (`message` when the stream named none), its data lines joined by line feeds. */
 export interface Frame {
   event: string;
   data: string;
@@ -55,8 +56,8 @@ export const sseReader = eventStream("event: finish", () => (frame, say) => {
 /**
  * The `openai-chat` dialect: `data: {chat.completion.chunk}` until `data: [DONE]`.
  *
- * Reason and usage come in chunks of their own before `[DONE]`, so that `finish` is given there. A chunk that says more than text (tool
- * calls, a refusal, another choice than the first) is given whole, as `data` named `chunk`.
+ * Reason and usage come in chunks of their own before `[DONE]`, so that `finish` is given there. A chunk that says more than
+ * text (tool calls, a refusal, another choice than the first) is given whole, as `data` named `chunk`.
  */
 export const openaiChatReader = eventStream("data: [DONE]", () => {
   let reason: unknown;

@@ -1,4 +1,5 @@
-import { MAX_EVENT_SIZE, type MakeReader, type Say, asObject, asText, data, failure, finish, parse, text, tooLarge } from "./reader.ts";
+import type { MakeReader, Say } from "./reader.ts";
+import { MAX_EVENT_SIZE, asObject, asText, data, failure, finish, parse, text, tooLarge } from "./reader.ts";
 import { StreamTruncated } from "../errors.ts";
 
 /** Text as it comes, in whole characters. Complete when HTTP says so. */
@@ -28,7 +29,10 @@ export const bytesReader: MakeReader = (say) => {
 /** One JSON value, given as one `data` at the end: an answer that was asked for without streaming. */
 export const jsonReader: MakeReader = (say) => lines(say, data, "");
 
-/** The lines of others: each is a `data`; empty lines (heartbeats) are none. Complete when HTTP says so, never in the middle of a line. */
+/**
+ * The lines of others: each is a `data`; empty lines (heartbeats) are none. Complete when HTTP says so, never in the middle of
+ * a line.
+ */
 export const linesReader: MakeReader = (say) => lines(say, data);
 
 /** Our runtime's `ndjson`: each line an object with its `type`, and a terminal line of type `finish` or `error`. */
@@ -77,7 +81,7 @@ const lines = (say: Say, read: (value: unknown) => Parameters<Say>[0], end = "\n
         } catch (error) {
           // writers that leave out the last line feed are common: what stands there may be whole
           throw end && !bytes && number == whole.length - 1
-            ? new StreamTruncated("TRUNCATED", "the stream ended in the middle of a line: what was delivered is not the whole answer")
+            ? new StreamTruncated("the stream ended in the middle of a line")
             : error;
         }
         say(read(value), end ? ++count : undefined);

@@ -9,7 +9,8 @@ export interface Failure {
 }
 
 /**
- * Takes what a reader found, and the place after it: an id, or a count of lines or bytes. What follows a `finish` or a failure means nothing.
+ * Takes what a reader found, and the place after it: an id, or a count of lines or bytes. What follows a `finish` or a failure
+ * means nothing.
  */
 export type Say = (event: StreamEvent | Failure | undefined, place?: string | number) => void;
 
@@ -58,12 +59,13 @@ export const asText = (value: unknown): string => (typeof value == "string" ? va
 export const text = (value: unknown): StreamEvent | undefined =>
   asText(value) ? { type: "text", text: value as string } : undefined;
 
-export const data = (value: unknown, name?: string): StreamEvent => (name ? { type: "data", name, value } : { type: "data", value });
+export const data = (value: unknown, name?: string): StreamEvent =>
+  name ? { type: "data", name, value } : { type: "data", value };
 
 /** The end of a stream; usage in any of the spellings in use: input/output, prompt/completion, camel case. */
 export const finish = (reason: unknown, usage?: unknown): StreamEvent => {
   const counted = asObject(usage);
-  const count = (...names: string[]) => names.map((name) => counted[name]).find((found) => typeof found == "number") as number | undefined;
+  const count = (...names: string[]) => names.map((name) => counted[name]).find((found) => typeof found == "number");
   const inputTokens = count("input_tokens", "prompt_tokens", "inputTokens");
   const outputTokens = count("output_tokens", "completion_tokens", "outputTokens");
   const sum = inputTokens! + outputTokens!; // not a number where either is not told
