@@ -23,17 +23,7 @@ class Invocation:
         ProtocolError: The status is not 200, or the request id or the deadline is missing or malformed.
     """
 
-    __slots__ = (
-        "body",
-        "client_context",
-        "cognito_identity",
-        "deadline_ms",
-        "function_arn",
-        "invocation_id",
-        "request_id",
-        "tenant_id",
-        "trace_id",
-    )
+    __slots__ = ("_headers", "body", "deadline_ms", "function_arn", "invocation_id", "request_id", "tenant_id", "trace_id")
 
     def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
         if status != 200:
@@ -50,7 +40,16 @@ class Invocation:
         self.invocation_id = get("lambda-runtime-invocation-id")
         self.function_arn = get("lambda-runtime-invoked-function-arn", "")
         self.trace_id = get("lambda-runtime-trace-id")
-        self.client_context = get("lambda-runtime-client-context")
-        self.cognito_identity = get("lambda-runtime-cognito-identity")
         self.tenant_id = get("lambda-runtime-aws-tenant-id")
         self.body = body
+        self._headers = headers
+
+    @property
+    def client_context(self) -> str | None:
+        """What a mobile SDK sent along, as JSON; else None."""
+        return self._headers.get("lambda-runtime-client-context")
+
+    @property
+    def cognito_identity(self) -> str | None:
+        """Who called through Cognito, as JSON; else None."""
+        return self._headers.get("lambda-runtime-cognito-identity")

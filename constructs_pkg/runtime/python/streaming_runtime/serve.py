@@ -150,7 +150,7 @@ class Server:
                 if visit is None:
                     self._handler.run(request, context, pipeline)
                 else:
-                    visit.run(pipeline, lambda: self._handler.run(request, context, pipeline))
+                    self._visited(visit, request, context, pipeline)
             finally:
                 self._interrupter.armed = False
             if not pipeline.outcome:
@@ -170,6 +170,10 @@ class Server:
             if isinstance(error, (SystemExit, KeyboardInterrupt)):
                 return error
         return None
+
+    def _visited(self, visit: Visit, request: Request, context: LambdaContext, pipeline: Pipeline) -> None:
+        """Runs the handler of a stream that is kept. By itself, as what a lambda needs is made even where the lambda is not."""
+        visit.run(pipeline, lambda: self._handler.run(request, context, pipeline))
 
     def _report(self, report: StreamReport, pipeline: Pipeline, reply: Reply) -> None:
         """Says what the stream was like, now that nobody waits for it any more."""
