@@ -35,7 +35,7 @@ export interface CallOptions {
   json?: unknown;
   /** A body to send as it is. */
   body?: string | Uint8Array;
-  /** Added to the client's own, and stronger than these. */
+  /** Added to the client's own, and stronger than these: an empty one takes one of them away. */
   headers?: Record<string, string>;
   /** The answer's wire format. Default: what its header `x-stream-dialect` says, else its content type. */
   dialect?: Dialect;
