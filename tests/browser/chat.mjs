@@ -359,6 +359,19 @@ await main({
     await browser.content();
   },
 
+  /** With a table behind it, an answer has a name by which it can be stopped and had again. */
+  async what_is_asked_is_answered_and_kept(browser, { url }) {
+    const page = await browser.open(url);
+    const [, answered] = await Promise.all([
+      ask(page, "Hello, you there"),
+      page.waitForResponse((one) => one.request().method() === "POST" && one.url().endsWith("/v1/chat/completions")),
+    ]);
+    await state(page, "done");
+    assert.match(await text(page), /Hello, you there/);
+    assert.match((await answered.allHeaders())["x-stream-id"], /^[\w-]{24}$/);
+    await browser.content();
+  },
+
   async an_endpoint_that_is_down_can_be_tried_again(browser, { url }) {
     const context = await browser.context();
     let down = true;

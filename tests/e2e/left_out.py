@@ -47,6 +47,13 @@ UNKNOWN: Final = (
 )
 """Types that MiniStack 1.5.33 does not know; `test_left_out.py` asks it again, so that the list shrinks as it learns."""
 
+COPYING: Final = LeftOut(
+    "Custom::CDKBucketDeployment",
+    "stacks/test_web_page.py::test_what_only_deployment_knows_is_written_into_the_page_and_its_config",
+    why="puts no layer below /opt, where CDK's function has AWS's command line",
+)
+"""Pages are deployed without their files; the function that would copy them, and all around it, is there."""
+
 METRIC_MATH: Final = LeftOut(
     "AWS::CloudWatch::Alarm",
     "constructs/test_alarms.py::test_metrics_carry_the_aliass_two_dimensions_where_lambda_has_them",
@@ -73,4 +80,4 @@ ANSWERED_WRONGLY: Final = (
 )
 """Deployed, but not asked about."""
 
-EVERYTHING: Final = (*UNKNOWN, METRIC_MATH, *ANSWERED_WRONGLY)
+EVERYTHING: Final = (*UNKNOWN, COPYING, METRIC_MATH, *ANSWERED_WRONGLY)

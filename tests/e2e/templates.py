@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.e2e.left_out import METRIC_MATH, UNKNOWN
+from tests.e2e.left_out import COPYING, METRIC_MATH, UNKNOWN
 
-TYPES: Final = frozenset(left_out.type for left_out in UNKNOWN)
+TYPES: Final = frozenset(left_out.type for left_out in (*UNKNOWN, COPYING))
 
 
 WHOLE: Final = "whole"
@@ -14,7 +14,7 @@ WHOLE: Final = "whole"
 
 
 def deployable(template: dict[str, Any]) -> dict[str, Any]:
-    """The template without resources of unknown types, and with alarms that watch one metric each.
+    """The template without resources of types that cannot be had, and with alarms that watch one metric each.
 
     What names a resource that is gone gets a text in the place of its name, id or ARN.
     """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from tests.e2e.left_out import LeftOut
 
 TESTS = Path(__file__).parents[1]
+WAIT_SECONDS = 60
 
 
 @pytest.mark.parametrize("left_out", UNKNOWN, ids=lambda left_out: left_out.type)
@@ -66,3 +69,34 @@ def test_the_endpoint_still_drops_how_an_integration_answers(first: Stage, endpo
     found = apigateway.get_method(restApiId=api, resourceId=resource, httpMethod=methods[0].properties["HttpMethod"])
     assert methods[0].properties["Integration"]["ResponseTransferMode"] == "STREAM"
     assert "responseTransferMode" not in found["methodIntegration"]
+
+
+def test_the_endpoint_still_has_no_layer_below_opt(first: Stage, endpoint: Endpoint) -> None:
+    """CDK's function says how it went to an address that CloudFormation gives it; here a socket of this test's takes it."""
+    [copying] = [
+        found
+        for found in first.stacks["ChatStack"].of_type("AWS::Lambda::Function")
+        if found.logical_id.startswith("CustomCDKBucketDeployment")
+    ]
+    assert copying.properties["Layers"]
+    event = {"RequestType": "Create", "RequestId": "1", "StackId": "1", "LogicalResourceId": "1", "ResourceProperties": {}}
+    properties = {"SourceBucketNames": [], "SourceObjectKeys": [], "SourceMarkers": [], "DestinationBucketName": "nowhere"}
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        listener.settimeout(WAIT_SECONDS)
+        said = pool.submit(_first_request, listener)
+        event |= {"ResourceProperties": properties, "ResponseURL": f"http://127.0.0.1:{listener.getsockname()[1]}/"}
+        endpoint.client("lambda").invoke(FunctionName=copying.physical_id, Payload=json.dumps(event))
+        assert b"No such file or directory: '/opt/awscli/aws'" in said.result(WAIT_SECONDS)
+
+
+def _first_request(listener: socket.socket) -> bytes:
+    connection, _ = listener.accept()
+    with connection, connection.makefile("rb") as reader:
+        connection.settimeout(WAIT_SECONDS)
+        length = 0
+        while (line := reader.readline().strip()) != b"":
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.partition(b":")[2])
+        body = reader.read(length)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        return body
