@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import json
 import sys
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from constructs_pkg.client import StreamingClientError, StreamTiming, Text
+from tools import terminal
 from tools.local_stack import running
 
 if TYPE_CHECKING:
@@ -27,9 +29,8 @@ def main() -> int:
 
     with running("ChatStack") as stack:
         function = stack.function("ChatStack/Chat")
-        print(
-            f"Function URL   {function['url']}  ({function['invoke_mode']}, auth {function['auth_type']}, alias {function['alias']})"
-        )
+        print(f"Function URL   {function['url']}")
+        print(f"               {function['invoke_mode']}, auth {function['auth_type']}, alias {function['alias']}")
         print(f"No signature   {unsigned(function['url'])}")
         print(f"As the role    {stack.ready['principals'][CALLER]['arn']}\n")
         print(f"> {arguments.prompt}\n", flush=True)
@@ -42,7 +43,8 @@ def unsigned(url: str) -> str:
     try:
         connection.request("GET", "/v1/models")
         answer = connection.getresponse()
-        return f"{answer.status} {answer.read(200).decode()}"
+        said = json.loads(answer.read(1_000))["Message"]
+        return f"{answer.status} {said.partition('.')[0]}"
     finally:
         connection.close()
 
@@ -57,9 +59,11 @@ def stream(stack: LocalStack, prompt: str, max_tokens: int) -> int:
     }
     try:
         with stack.client("ChatStack/Chat", CALLER) as client, client.stream("POST", PATH, json=body) as answer:
+            words = terminal.Words()
             for event in answer:
                 if isinstance(event, Text):
-                    print(event.text, end="", flush=True)
+                    words.write(event.text)
+            words.end()
             report(answer.timing)
     except StreamingClientError as error:
         print(f"\nThe stream failed: {error}", file=sys.stderr)
@@ -75,11 +79,11 @@ def report(timing: StreamTiming) -> None:
         counts[min(39, int(offset / total * 40)) if total else 0] += 1
     highest = max(counts)
     bars = "".join(" ▁▂▃▄▅▆▇█"[-(-8 * count // highest)] for count in counts)
-    print(f"\n\nTime to first token   {timing.first_text or 0:.3f} s")
+    print(f"\nTime to first token   {timing.first_text or 0:.3f} s")
     print(f"Tokens                {timing.tokens} in {total:.3f} s, {timing.tokens_per_second or 0:.1f} a second")
     print(f"Longest gap           {timing.longest_gap or 0:.3f} s")
     print(f"Arrivals              |{bars}| {total:.1f} s")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(terminal.run(main))

@@ -7,6 +7,7 @@ import time
 from typing import Any, Final
 
 from constructs_pkg.client import Data, StreamingClientError
+from tools import terminal
 from tools.local_stack import running
 
 SYMBOLS: Final = ("ACME", "BOLT", "CROW")
@@ -17,7 +18,8 @@ def main() -> int:
     with running("FinancialStack", context={"financial:feed": "replay"}) as stack:
         row = stack.function("FinancialStack/Viewers")
         print(f"Function URL   {row['url']}live  ({row['invoke_mode']}, auth {row['auth_type']})")
-        print("Ten minutes of three invented symbols, sixty times as fast:\n", flush=True)
+        print("Ten minutes of three invented symbols, sixty times as fast:\n")
+        print("UTC    symbol   close  change  volume              average price\n", flush=True)
         candles: dict[str, list[dict[str, Any]]] = {symbol: [] for symbol in SYMBOLS}
         started, lines = time.monotonic(), 0
         try:
@@ -37,6 +39,7 @@ def main() -> int:
         for symbol in SYMBOLS:
             print(f"\n{symbol}")
             print("\n".join(chart(candles[symbol])))
+        print("\n█ a minute in which the price rose   ░ or fell   │ the highest and the lowest price of it")
         print(f"\n{lines} lines in {time.monotonic() - started:.1f} s, over one request")
         return 0
 
@@ -48,16 +51,18 @@ def show(kind: str, data: Any, candles: dict[str, list[dict[str, Any]]]) -> None
         minute = time.strftime("%H:%M", time.gmtime(data["start"] / 1000))
         print(
             f"{minute}  {data['symbol']}  {data['close']:8.2f}  {change:+6.2f}  "
-            f"{data['volume']:6d} in {data['trades']:2d} trades  vwap {data['vwap']:.4f}",
+            f"{data['volume']:6d} in {data['trades']:2d} trades  {data['vwap']:8.2f}",
             flush=True,
         )
     elif kind == "anomaly":
         print(
-            f"  !!   {data['symbol']}  {data['rule']} of {data['value']}, usually {data['usual']}, at trade {data['trade']}",
+            f"  !!   {data['symbol']}  {data['rule']} of {data['value']:g}, usually {data['usual']:.2g}, at trade {data['trade']}",
             flush=True,
         )
     elif kind == "gap":
-        print(f"  ??   {data['symbol']}  {data['reason']}: {data.get('trades') or data.get('events')} missing", flush=True)
+        what = "trades" if "trades" in data else "events"
+        missing = data[what]
+        print(f"  ??   {data['symbol']}  {what} {missing['from']} to {missing['to']} never came ({data['reason']})", flush=True)
 
 
 def chart(candles: list[dict[str, Any]]) -> list[str]:
@@ -74,9 +79,9 @@ def chart(candles: list[dict[str, Any]]) -> list[str]:
                 cells.append("█" if candle["close"] >= candle["open"] else "░")
             else:
                 cells.append("│" if candle["low"] < top and candle["high"] >= bottom else " ")
-        rows.append(f"{top:9.2f} ┤ {'  '.join(cells)}")
+        rows.append(f"{top:9.2f} ┤ {'  '.join(cells)}".rstrip())
     return rows
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(terminal.run(main))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 from constructs_pkg.client import Data, SigV4Auth, StreamingClientError
+from tools import terminal
 from tools.local_stack import local_aws, running
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def main() -> int:
     ):
         stack.make_tables(endpoint)
         row = stack.function(FUNCTION)
-        print(f"Function URL   {row['url']}readers/ann/recommendations  ({row['invoke_mode']}, auth {row['auth_type']})")
+        print(f"Function URL   {row['url']}readers/ann/recommendations")
+        print(f"               {row['invoke_mode']}, auth {row['auth_type']}; + is what a ranking has and the one before had not")
         rate(stack, row["url"])
         try:
             for reader, stars in READERS.items():
@@ -68,14 +70,13 @@ def show(stack: LocalStack, reader: str) -> None:
             last = event.value
             ids = [book["book"] for book in last["books"]]
             marked = ", ".join(id if id in before else f"+{id}" for id in ids)
-            print(
-                f"  {stream.timing.last_event or 0:6.3f} s  {last['stage']:<10} {last['scored']:>3} scored  {marked}", flush=True
-            )
+            line = f"  {stream.timing.last_event or 0:6.3f} s  {last['stage']:<10} {last['scored']:>3} scored  {marked}"
+            print(terminal.wrapped(line, indent=36), flush=True)
             before = ids
     for place, book in enumerate(last["books"], 1):
         because = f"  ({', '.join(book['because'])})" if book["because"] else ""
-        print(f"    {place}. {book['title']}, {book['author']} {book['year']}{because}")
+        print(terminal.wrapped(f"    {place}. {book['title']}, {book['author']} {book['year']}{because}", indent=7))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(terminal.run(main))

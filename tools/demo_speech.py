@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from constructs_pkg.client import Data, StreamingClientError
+from tools import terminal
 from tools.local_stack import running
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ SAID: Final = {
     "amiable.wav": "he might even have been made amiable himself",
     "respectable.wav": "had he married a more amiable woman he might have been made still more respectable than he was",
 }
-WIDTH: Final = 64
+WIDTH: Final = 48
 CLEAR: Final = "\r\033[2K"
 BARS: Final = " ▁▂▃▄▅▆▇█"
 
@@ -53,7 +54,7 @@ def listen(client: StreamingClient, file: Path) -> None:
     data = file.read_bytes()
     print(f"\n{file.name}\n  {loudness(file)}", flush=True)
     begun, first, seconds, partials = time.monotonic(), 0.0, 1.0, 0
-    live = sys.stdout.isatty()
+    live = terminal.can_overwrite()
     with client.stream("POST", "transcripts", content=data, headers={"content-type": "audio/wav"}) as stream:
         for event in stream:
             if not isinstance(event, Data):
@@ -66,7 +67,8 @@ def listen(client: StreamingClient, file: Path) -> None:
                 first = first or time.monotonic() - begun
                 show_guess(value, seconds, live=live)
             elif event.name == "final":
-                print(f"{CLEAR if live else ''}  {value['start']:.1f} to {value['end']:.1f} s:  {value['text']}", flush=True)
+                line = f"  {value['start']:.1f} to {value['end']:.1f} s:  {value['text']}"
+                print(f"{CLEAR if live else ''}{terminal.wrapped(line, indent=17)}", flush=True)
             elif event.name == "transcript":
                 took = time.monotonic() - begun
                 said = SAID.get(file.name)
@@ -74,15 +76,18 @@ def listen(client: StreamingClient, file: Path) -> None:
                     f"  {value['words']} words of {seconds:.1f} s in {took:.1f} s, the first after {first:.1f} s, {partials} guesses"
                 )
                 if said is not None:
-                    print(f"  was said:      {said}", flush=True)
+                    print(terminal.wrapped(f"  was said:      {said}", indent=17), flush=True)
 
 
 def show_guess(value: Any, seconds: float, *, live: bool) -> None:
     """A partial transcript: over the one before it where there is a terminal, else below it."""
     if live:
-        print(f"{CLEAR}  {'─' * round(WIDTH * value['end'] / seconds)}╼ {value['text']}", end="", flush=True)
+        bar = f"  {'─' * round(WIDTH * value['end'] / seconds)}╼ "
+        room = terminal.width() - len(bar) - 1  # a line that breaks could not be written over
+        newest = value["text"][-room:] if room > 0 else ""
+        print(f"{CLEAR}{bar}{newest}", end="", flush=True)
     else:
-        print(f"  {value['end']:5.1f} s  {value['text']}", flush=True)
+        print(terminal.wrapped(f"  {value['end']:5.1f} s  {value['text']}", indent=11), flush=True)
 
 
 def loudness(file: Path) -> str:
@@ -99,4 +104,4 @@ def loudness(file: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(terminal.run(main))

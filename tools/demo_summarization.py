@@ -1,15 +1,15 @@
-"""Two chapters of Alice, summarised while they are read: the summarization stack's REST API in the emulator, on the local model."""
+"""The beginning of Alice, summarised while they are read: the summarization stack's REST API in the emulator, on the local model."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-import textwrap
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from constructs_pkg.client import Data, Finish, StreamingClient, StreamingClientError, Text
+from tools import terminal
 from tools.local_stack import running
 
 if TYPE_CHECKING:
@@ -20,24 +20,22 @@ TEXT: Final = Path(__file__).parents[1] / "stacks" / "summarization" / "texts" /
 CONTEXT: Final = {"summarization:section-characters": "1800", "summarization:summary-tokens": "50"}
 """Short pieces: the local model is small and slow."""
 
-WIDTH: Final = 110
 STEPS: Final = 2
 """Summaries in one answer: as few as that, so that it can be seen how an answer goes on."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--file", type=Path, default=TEXT, help="another text, in UTF-8 (default: the first two chapters of Alice)"
-    )
+    parser.add_argument("--file", type=Path, default=TEXT, help="another text, in UTF-8 (default: two chapters of Alice)")
     parser.add_argument("--characters", type=int, default=5_000, help="how much of it is read (default: 5000)")
     arguments = parser.parse_args()
-    text = arguments.file.read_text(encoding="utf-8")[: arguments.characters]
+    whole = arguments.file.read_text(encoding="utf-8")
+    text = whole[: arguments.characters]
 
     with running("SummarizationStack", context=CONTEXT) as stack:
         [api] = stack.ready["rest_apis"]
         print(f"REST API       {api['url']}summaries  (IAM)")
-        print(f"Document       {arguments.file.name}, {len(text)} characters of it\n", flush=True)
+        print(f"Document       {arguments.file.name}, the first {len(text):,} of {len(whole):,} characters", flush=True)
         try:
             with StreamingClient(api["url"], session=stack.session(CALLER), service="execute-api") as client:
                 answers = summarise(client, text)
@@ -66,7 +64,8 @@ def summarise(client: StreamingClient, text: str) -> int:
                 elif event.name == "step":
                     bar = "█" * round(20 * done / steps) + "░" * (20 - round(20 * done / steps))
                     what = event.value.get("title") or ("the whole" if event.value["kind"] == "summary" else "")
-                    print(f"\n{bar} {done}/{steps}  {event.value['kind']} {event.value['number']}  {what}", flush=True)
+                    line = f"{bar} {done}/{steps}  {event.value['kind']} {event.value['number']}  {what}"
+                    print(f"\n{terminal.cut(line)}", flush=True)
                 elif event.name == "resume":
                     cursor = event.value["cursor"]
                 else:
@@ -77,18 +76,16 @@ def summarise(client: StreamingClient, text: str) -> int:
 
 def shown(stream: Any) -> Iterator[Data | Finish]:
     """Prints the text as it comes, in lines; gives all else on."""
-    line, begun = "", time.monotonic()
+    words, begun = terminal.Words(), time.monotonic()
     for event in stream:
         if isinstance(event, Text):
-            line += event.text.replace("\n", " ")
-            *full, line = textwrap.wrap(line, WIDTH, drop_whitespace=False) or [""]
-            print("".join(f"{found}\n" for found in full), end="", flush=True)
+            words.write(event.text.replace("\n", " "))
             continue
-        if line.strip():
-            print(f"{line.strip()}  ({time.monotonic() - begun:.1f} s)", flush=True)
-        line, begun = "", time.monotonic()
+        if words.end():
+            print(f"({time.monotonic() - begun:.1f} s)", flush=True)
+        begun = time.monotonic()
         yield event
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(terminal.run(main))

@@ -85,14 +85,12 @@ def running(stack: str, *, context: Mapping[str, str] | None = None, options: tu
         context: Context values beside those of cdk.json.
         options: Further options of `streaming-lambda local`.
     """
-    print(
-        f"Synthesizing the {stack.removesuffix('Stack').lower()} stack and starting it in the emulator (no AWS account, no Docker) ...",
-        flush=True,
-    )
+    print(f"Starting the {stack.removesuffix('Stack').lower()} stack in the emulator: no AWS account, no Docker ...", flush=True)
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as log:
         _synthesize(stack, context or {}, Path(folder), log)
         command = [sys.executable, "-m", "constructs_pkg", "local", "--json", "--assembly", folder, *options]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT)
+        # A group of its own: Ctrl-C is ours, and it is told once, below.
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT, start_new_session=True)
         try:
             yield LocalStack(ready=_first_line(process, log), assembly=CloudAssembly.load(Path(folder)))
         finally:
@@ -122,7 +120,13 @@ def _synthesize(stack: str, context: Mapping[str, str], outdir: Path, log: IO[st
     known = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     settings = {"CDK_OUTDIR": str(outdir), "CDK_CONTEXT_JSON": json.dumps({**known, "stacks": stack, **context})}
     done = subprocess.run(
-        [sys.executable, "app.py"], env={**os.environ, **settings}, stdout=log, stderr=log, cwd=ROOT, timeout=START_LIMIT_SECONDS
+        [sys.executable, "app.py"],
+        env={**os.environ, **settings},
+        stdout=log,
+        stderr=log,
+        cwd=ROOT,
+        timeout=START_LIMIT_SECONDS,
+        start_new_session=True,
     )
     if done.returncode != 0:
         _give_up(log, f"{stack} could not be synthesized")
