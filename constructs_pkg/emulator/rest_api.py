@@ -339,7 +339,7 @@ class RestApiFront:
 def _require_valid(schema: Any, body: bytes) -> None:
     try:
         document = json.loads(body or b"")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise GatewayError("BAD_REQUEST_BODY", "Invalid request body", f"the body is no JSON: {error}") from error
     wrong = problem(schema, document)
     if wrong is not None:

@@ -128,7 +128,7 @@ GOOD = {
     "symbol": "ACME",
     "day": "2026-11-23",
     "trade": 1,
-    "at": 1,
+    "at": 1_795_444_200_000,
     "price": "1.5",
     "size": 1,
     "bid": "1.4",
@@ -142,6 +142,9 @@ GOOD = {
         ({"symbol": "acme"}, "symbol"),
         ({"symbol": None}, "symbol"),
         ({"day": "23.11.2026"}, "day"),
+        ({"day": "9999-12-31"}, "day"),
+        ({"day": "2026-11-25"}, "day"),
+        ({"at": 2**53 - 1}, "at"),
         ({"trade": 0}, "trade"),
         ({"trade": True}, "trade"),
         ({"at": "1"}, "at"),
@@ -156,6 +159,14 @@ GOOD = {
 def test_a_record_that_is_no_trade_is_refused_by_name_and_not_quoted(wrong: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=f"'{named}'"):
         Trade.parse(json.dumps({**GOOD, **wrong}).encode())
+
+
+@pytest.mark.parametrize("day", ["2026-11-22", "2026-11-23", "2026-11-24"])
+def test_a_day_is_the_date_somewhere_on_earth(day: str) -> None:
+    midnight = 1_795_392_000_000
+    early, late = midnight + 3_600_000, midnight + 23 * 3_600_000
+    at = early if day < "2026-11-24" else late
+    assert Trade.parse(json.dumps({**GOOD, "day": day, "at": at}).encode()).day == day
 
 
 @pytest.mark.parametrize("record", [b"", b"{", b"[]", b"\xff", b"[" * 100_000])

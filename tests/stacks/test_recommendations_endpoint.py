@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FUNCTION, CALLER = "RecommendationsStack/Recommendations/Function", "RecommendationsStack/Caller"
 SEA = ["sea-wolf", "typee", "twenty-thousand-leagues", "lord-jim", "robinson-crusoe", "princess-and-goblin"]
+JSON = {"content-type": "application/json"}
 SAILOR = {"treasure-island": 5, "moby-dick": 4, "anna-karenina": 2}
 
 
@@ -120,6 +121,16 @@ def test_the_catalogue_is_listed(http: httpx.Client) -> None:
         ("PUT", "/readers/ann/stars/emma", {"json": {"stars": "5"}}, 400, "bad_request"),
         ("PUT", "/readers/ann/stars/emma", {"json": {}}, 400, "bad_request"),
         ("PUT", "/readers/ann/stars/emma", {"content": b"{"}, 400, "bad_request"),
+        ("PUT", "/readers/ann/stars/emma", {"content": b"{", "headers": JSON}, 400, "invalid_json"),
+        ("PUT", "/readers/ann/stars/emma", {"content": b"\xff", "headers": JSON}, 400, "invalid_json"),
+        ("PUT", "/readers/ann/stars/emma", {"content": b"[" * 100_000, "headers": JSON}, 400, "invalid_json"),
+        ("PUT", "/readers/ann/stars/emma", {"json": [5]}, 400, "bad_request"),
+        ("PUT", "/readers/ann/stars/emma", {"json": {"stars": True}}, 400, "bad_request"),
+        ("PUT", "/readers/ann/stars/emma", {"json": {"stars": 4.5}}, 400, "bad_request"),
+        ("GET", "/readers/%F0%9F%93%9A/recommendations", {}, 400, "bad_request"),
+        ("GET", "/readers/ann/recommendations/", {}, 404, "not_found"),
+        ("GET", "/openapi.json", {}, 404, "not_found"),
+        ("OPTIONS", "/books", {}, 405, "method_not_allowed"),
         ("PUT", "/readers/ann/stars/no-such-book", {"json": {"stars": 5}}, 404, "not_found"),
         ("POST", "/books", {}, 405, "method_not_allowed"),
         ("GET", "/docs", {}, 404, "not_found"),
@@ -131,7 +142,10 @@ def test_wrong_requests_are_refused_in_the_runtimes_shape_of_an_error(
 ) -> None:
     answer = http.request(method, path, **options)
     assert answer.status_code == status
-    assert answer.json()["error"]["code"] == code
+    error = answer.json()["error"]
+    assert error.keys() == {"code", "message"}
+    assert error["code"] == code
+    assert error["message"].endswith(".")
 
 
 def test_a_table_that_fails_shows_nothing_internal(http: httpx.Client, emulator: Emulator, aws: LocalAws) -> None:

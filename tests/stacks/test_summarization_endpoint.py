@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from constructs_pkg.client import AccessDenied, Data, HttpStatusError, StreamError, StreamingClient, Text
+from constructs_pkg.client import AccessDenied, Data, Finish, HttpStatusError, StreamError, StreamingClient, Text
 from constructs_pkg.emulator import Completion, Emulator, ModelFailure
 from constructs_pkg.emulator.models import ChatRequest, Delta
 from stacks.summarization.stack import SummarizationStack
@@ -190,6 +190,7 @@ def test_a_cursor_of_another_document_is_a_conflict(client: StreamingClient) -> 
         ({"text": "a", "most_steps": 0}, 400),
         ({"text": "a", "cursor": "x"}, 400),
         ({"text": "a" * 600_001}, 400),
+        ({"text": "# One\n\nmore.\n\n" * 401}, 400),
         ({"key": "secrets/passwords"}, 400),
         ({"key": "documents/none.txt"}, 404),
     ],
@@ -201,6 +202,26 @@ def test_wrong_requests_are_refused_and_the_model_is_not_asked(
         post(client, body)
     assert refused.value.status_code == status
     assert model.asked == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000, b'{"text":NaN}', b'{"most_steps":' + b"9" * 5_000 + b"}"])
+def test_what_is_no_json_is_refused_by_the_api(body: bytes, client: StreamingClient, model: Reader) -> None:
+    with (
+        pytest.raises(HttpStatusError) as refused,
+        client.stream("POST", "summaries", content=body, headers={"content-type": "application/json"}) as stream,
+    ):
+        stream.collect()
+    assert refused.value.status_code == 400
+    assert json.loads(refused.value.body)["error"]["code"] == "BAD_REQUEST_BODY"
+    assert model.asked == []
+
+
+def test_text_that_is_no_unicode_is_summarised_or_refused_and_breaks_nothing(client: StreamingClient, model: Reader) -> None:
+    body = json.dumps({"text": "# \ud800 lone\n\nhalf a pair \udfff and \u0000"}, ensure_ascii=True)
+    with client.stream("POST", "summaries", content=body, headers={"content-type": "application/json"}) as stream:
+        events = list(stream)
+    assert isinstance(events[-1], Finish)
+    assert len(model.asked) == 1
 
 
 @pytest.mark.parametrize("principal", ["stranger", "outsider", "SummarizationStack/Summaries/Role"])

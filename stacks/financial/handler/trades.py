@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from typing import Any, NamedTuple
@@ -61,6 +62,9 @@ class Trade(NamedTuple):
         )
         if trade.ask < trade.bid:
             raise ValueError("'ask' is below 'bid'")
+        if trade.day not in _days(trade.at):
+            # Trades of an earlier day than the last are old news: one wrong day would have all that follow ignored.
+            raise ValueError("'day' is not the day of 'at'")
         return trade
 
     def record(self) -> bytes:
@@ -68,6 +72,15 @@ class Trade(NamedTuple):
         prices = {"price": decimal(self.price), "bid": decimal(self.bid), "ask": decimal(self.ask)}
         known = {"symbol": self.symbol, "day": self.day, "trade": self.number, "at": self.at, "size": self.size, **prices}
         return json.dumps(known, separators=(",", ":")).encode()
+
+
+def _days(at: int) -> set[str]:
+    """The dates that it was anywhere on earth, at that time."""
+    try:
+        moment = dt.datetime.fromtimestamp(at / 1000, dt.UTC)
+        return {(moment + dt.timedelta(hours=hours)).date().isoformat() for hours in (-12, 0, 14)}
+    except (OverflowError, ValueError) as error:
+        raise ValueError("'at' is no time in milliseconds since 1970") from error
 
 
 def decimal(scaled: int) -> str:

@@ -26,7 +26,12 @@ logger = logging.getLogger(__name__)
 BOOKS = read_books()
 READERS = Readers(boto3.client("dynamodb"), os.environ["TABLE"], kept_seconds=int(os.environ["KEPT_SECONDS"]))
 
-app = FastAPI(title="Recommendations", docs_url=None, redoc_url=None)
+app = FastAPI(title="Recommendations", openapi_url=None, redirect_slashes=False)
+
+_SAID = {
+    404: "There is no such path. This endpoint serves GET /readers/{reader}/recommendations, PUT /readers/{reader}/stars/{book}, GET /books.",
+    405: "This method is not allowed here; the header 'allow' says which is.",
+}
 
 Reader = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
@@ -76,13 +81,18 @@ def _events(form: str, sent: Iterator[dict[str, Any]]) -> Iterator[bytes]:
 def wrong_request(_: object, found: RequestValidationError) -> JSONResponse:
     """Says which part of the request is wrong, without quoting it."""
     first = found.errors()[0]
-    return _refusal(400, f"'{'.'.join(str(part) for part in first['loc'][1:])}': {first['msg']}")
+    if first["type"] == "json_invalid":
+        return _not_json()
+    return _refusal(400, f"'{'.'.join(str(part) for part in first['loc'][1:])}': {first['msg']}.")
 
 
 @app.exception_handler(AnyHTTPException)
 def refused(_: object, found: AnyHTTPException) -> JSONResponse:
     """The runtime's own shape of an error."""
-    return _refusal(found.status_code, str(found.detail), found.headers)
+    if found.status_code == 400:  # what FastAPI says of a body that it could not even begin to read
+        return _not_json()
+    message = str(found.detail) if isinstance(found, HTTPException) else _SAID.get(found.status_code, str(found.detail))
+    return _refusal(found.status_code, message, found.headers)
 
 
 @app.exception_handler(ClientError)
@@ -99,6 +109,10 @@ def broken(_: object, __: Exception) -> JSONResponse:
     return _refusal(500, "Something went wrong here. Try again later.")
 
 
-def _refusal(status: int, message: str, headers: Any = None) -> JSONResponse:
+def _not_json() -> JSONResponse:
+    return _refusal(400, "The request body is not valid JSON.", code="invalid_json")
+
+
+def _refusal(status: int, message: str, headers: Any = None, *, code: str | None = None) -> JSONResponse:
     codes = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 406: "not_acceptable", 503: "unavailable"}
-    return JSONResponse({"error": {"code": codes.get(status, "internal_error"), "message": message}}, status, headers)
+    return JSONResponse({"error": {"code": code or codes.get(status, "internal_error"), "message": message}}, status, headers)

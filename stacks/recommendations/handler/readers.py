@@ -6,7 +6,12 @@ Items of a reader, `pk` being `READER#<id>`: `CACHE`, the last ranking, and `STA
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any, NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+logger = logging.getLogger(__name__)
 
 _CACHE = "CACHE"
 _STARS = "STARS#"
@@ -67,7 +72,7 @@ class Readers:
         self._put(reader, f"{_STARS}{book}", stars={"N": str(stars)})
 
     def keep(self, reader: str, books: list[dict[str, Any]], of: str, *, now: float) -> None:
-        """Keeps a ranking for the next time.
+        """Keeps a ranking for the next time. Where that fails, it is worked out again next time: no reason to send nothing now.
 
         Args:
             reader: Whose it is.
@@ -76,7 +81,10 @@ class Readers:
             now: In seconds since 1970.
         """
         text = json.dumps(books, ensure_ascii=False, separators=(",", ":"))
-        self._put(reader, _CACHE, books={"S": text}, of={"S": of}, ttl={"N": str(int(now) + self._kept_seconds)})
+        try:
+            self._put(reader, _CACHE, books={"S": text}, of={"S": of}, ttl={"N": str(int(now) + self._kept_seconds)})
+        except (BotoCoreError, ClientError) as error:
+            logger.warning("RANKING_NOT_KEPT: the table did not take a ranking: %s", error)
 
     def _put(self, reader: str, what: str, **attributes: Any) -> None:
         self._client.put_item(TableName=self._table, Item={"pk": {"S": f"READER#{reader}"}, "sk": {"S": what}, **attributes})
