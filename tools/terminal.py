@@ -24,8 +24,9 @@ def run(main: Callable[[], int]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # bars are not in every encoding
-    signal.signal(signal.SIGINT, _interrupt)  # also where a shell that began this in the background had it ignored
-    signal.signal(signal.SIGTERM, _interrupt)
+    # SIGINT too: a shell that begins this in the background has it ignored. SIGHUP: the terminal was closed.
+    for interrupting in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(interrupting, _interrupt)
     try:
         return main()
     except KeyboardInterrupt:

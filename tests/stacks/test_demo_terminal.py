@@ -55,7 +55,7 @@ def test_lines_are_cut_and_wrapped_to_the_terminal() -> None:
     assert all(line.startswith("    ") for line in lines[1:])
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_demo_that_is_stopped_leaves_its_blocks_and_shows_no_traceback(sent: signal.Signals) -> None:
     script = """
 import sys, time
