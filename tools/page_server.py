@@ -117,7 +117,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, _JSON, json.dumps(self.server.credentials).encode(), cache="no-store")
 
     def _came_for_us(self) -> bool:
-        if self.headers.get_all("host") in ([host] for host in self.server.hosts):
+        named = self.headers.get_all("host") or []
+        if len(named) == 1 and named[0] in self.server.hosts:
             return True
         self._refuse(421, "This server answers to its own address alone.")
         return False
