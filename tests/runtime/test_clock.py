@@ -195,3 +195,9 @@ def test_a_stream_that_comes_just_as_it_goes_to_sleep_is_not_slept_over(monkeypa
 
     monkeypatch.setattr(Clock, "_asleep", property(lambda clock_: clock_.__dict__["_asleep"], comes_now), raising=False)
     wait(lambda: stream.ticks > 0)
+
+
+def test_a_stream_that_is_overdue_is_looked_at_again_at_once(running: Clock) -> None:
+    overdue: Any = Stream(pause=-1.0)
+    running.watch(overdue)
+    wait(lambda: overdue.ticks > 3)

@@ -250,3 +250,21 @@ def test_a_document_that_comes_after_its_end_is_not_sent(start: Start) -> None:
     assert late.is_error
     assert late.json["errorType"] == "Function.DeadlineExceeded"
     assert runtime.invoke("quick").body == b'"quick"'
+
+
+def test_a_handler_that_returns_nothing_after_its_end_adds_nothing(start: Start) -> None:
+    runtime = start(
+        """
+        @streaming_handler(dialect="sse")
+        def handler(request, context):
+            if request.path != "/quick":
+                try:
+                    time.sleep(3600)
+                except BaseException:
+                    return None
+            return ["quick"]
+        """,
+        environment=MARGIN,
+    )
+    assert runtime.invoke(url_event(), timeout=1.0).status == 504
+    assert b'{"text":"quick"}' in runtime.invoke(url_event(path="/quick")).body

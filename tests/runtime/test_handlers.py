@@ -447,3 +447,36 @@ def test_the_answers_names_reach_its_frames(start: Start) -> None:
 def test_what_cannot_be_called_is_no_handler(wrong: object) -> None:
     with pytest.raises(TypeError, match=r"HANDLER_TYPE: found \w+; allowed: a function"):
         streaming_handler(dialect="sse")(wrong)
+
+
+def test_on_a_direct_invocation_a_response_says_what_is_streamed(start: Start) -> None:
+    runtime = start(
+        """
+        @streaming_handler
+        def handler(request, context):
+            yield HttpResponse(201, {"content-type": "text/csv"} if request.event["csv"] else {"x-a": "b"})
+            yield "a,b"
+        """
+    )
+    for csv, content_type in ((True, "text/csv"), (False, "text/plain; charset=utf-8")):
+        reply = runtime.invoke({"csv": csv})
+        assert (reply.headers["content-type"], reply.raw) == (content_type, b"a,b")
+
+
+def test_what_fails_before_a_handlers_first_invocation_is_its_own_failure(start: Start) -> None:
+    runtime = start(
+        """
+        def handler(event, context): ...
+        def prepare():
+            raise LookupError("secret")
+        handler.__streaming_init__ = prepare
+        """
+    )
+    reply = runtime.accept().read_request()
+    assert runtime.connection is not None
+    runtime.connection.read_body(reply)
+    runtime.acknowledge()
+    assert reply.path.endswith("/init/error")
+    assert reply.json["errorType"] == "Function.LookupError"
+    assert "secret" not in reply.json["errorMessage"]
+    assert "LookupError: secret" in runtime.exit()[1]
