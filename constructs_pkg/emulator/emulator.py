@@ -433,6 +433,7 @@ class Emulator:
         if self._model is not None:
             await self._model.close()
         await self._supervisor.stop()
+        self.telemetry.catch_up()
 
     async def __aenter__(self) -> Self:
         await self.start()

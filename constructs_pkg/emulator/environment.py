@@ -266,7 +266,7 @@ class Environment:
         invocation.deadline_ms = int((time.time() + timeout) * 1000)
         self._timeout = loop.call_later(timeout, self._on_timeout, invocation)
         self._api.deliver(invocation)
-        # Told while the function works already; none of its own lines can have come before this.
+        # After it, so that the function works already; none of its own lines can have come before this.
         self._telemetry.began(invocation, provisioned=self.provisioned, busy=busy, allocated=allocated)
 
     # What the Runtime API tells.

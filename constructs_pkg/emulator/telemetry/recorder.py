@@ -33,13 +33,22 @@ if TYPE_CHECKING:
 KEPT_LINES = 10_000
 """So many log lines are kept for those who ask."""
 
+_EMBEDDED = '"_aws"'
+"""What stands in every record of CloudWatch's embedded metric format."""
+
 APPLICATION_LEVELS = {"TRACE": 0, "DEBUG": 1, "INFO": 2, "WARN": 3, "ERROR": 4, "FATAL": 5}
 
 MEMORY_SECONDS = 0.5
 """For so long the most memory that an environment has used is believed to be what it was."""
 
-LATER_SECONDS = 0.002
-"""How long what can wait waits at most: what is told of an answer must not hold up the next call."""
+LATER_SECONDS = 0.02
+"""How long what can wait waits. What is told of many answers one after the other takes half the time that it takes in between them."""
+
+TURN_SECONDS = 0.001
+"""For so long what has waited is done before streams have their turn again."""
+
+MOST_LATER = 1000
+"""So much may wait."""
 
 SETTLE_SECONDS = 10.0
 """How long one waits for what has begun to be over."""
@@ -104,6 +113,7 @@ class Telemetry:
         self._log = log
         self._longest_period = longest_period
         self._unsettled = 0
+        self._settling = 0
         self._quiet = asyncio.Event()
         self._url_series: dict[tuple[str, str | None], lambda_metrics.UrlSeries] = {}
         self._alarms = Alarms([], [], self.metrics)
@@ -149,7 +159,8 @@ class Telemetry:
 
     def rest(self) -> None:
         """Something is over: those who wait for everything to be over look again."""
-        if not self._unsettled and not self.streams:
+        if self._settling and not self._unsettled and not self.streams:
+            self.catch_up()
             self._quiet.set()
 
     async def settled(self, seconds: float = SETTLE_SECONDS) -> None:
@@ -159,25 +170,33 @@ class Telemetry:
             TimeoutError: something is still under way after so many seconds.
         """
         self._quiet.clear()
-        self.catch_up()
-        self.rest()
-        async with asyncio.timeout(seconds):
-            await self._quiet.wait()
+        self._settling += 1
+        try:
+            self.rest()
+            async with asyncio.timeout(seconds):
+                await self._quiet.wait()
+        finally:
+            self._settling -= 1
 
     def later(self, step: Callable[[], None]) -> None:
-        """Does something when nobody waits for it: while a function works on its next invocation, or soon. The order is kept."""
+        """Does something soon. The order is kept: whatever is told at once has to `catch_up` before."""
         self._later.append(step)
-        if self._later_timer is None:
-            self._later_timer = asyncio.get_running_loop().call_later(LATER_SECONDS, self._late)
+        if len(self._later) > MOST_LATER:
+            self.catch_up()
+        elif self._later_timer is None:
+            self._later_timer = asyncio.get_running_loop().call_later(LATER_SECONDS, self._turn)
 
     def catch_up(self) -> None:
         """Does what has been left for later."""
         while self._later:
             self._later.popleft()()
 
-    def _late(self) -> None:
-        self._later_timer = None
-        self.catch_up()
+    def _turn(self) -> None:
+        until = time.perf_counter() + TURN_SECONDS
+        while self._later and time.perf_counter() < until:
+            self._later.popleft()()
+        loop = asyncio.get_running_loop()
+        self._later_timer = loop.call_later(0, self._turn) if self._later else None
 
     def keep(self, function: Function, line: str) -> None:
         """Keeps a log event for those who ask."""
@@ -206,7 +225,7 @@ class FunctionTelemetry:
     def __init__(self, telemetry: Telemetry, function: Function, log: Callable[[str], None]) -> None:
         self.telemetry = telemetry
         self.function = function
-        self.say = log
+        self._log = log
         self._json = function.log_format == "JSON"
         self._level = LEVELS.get(function.system_log_level if self._json else TEXT_LEVEL, LEVELS["INFO"])
         self._application_level = APPLICATION_LEVELS.get(function.log_level, APPLICATION_LEVELS["INFO"])
@@ -219,24 +238,40 @@ class FunctionTelemetry:
 
     def line(self, text: str, tail: LogTail | None = None) -> None:
         """A line that the function itself wrote."""
+        if _EMBEDDED in text and tail is None:  # metrics, which our runtime writes at the end of each stream
+            self.telemetry.later(lambda: self._line(text, None))
+        else:
+            self.telemetry.catch_up()
+            self._line(text, tail)
+
+    def _line(self, text: str, tail: LogTail | None) -> None:
         document = _document(text)
         if self._json and isinstance(document, dict) and "_aws" not in document:
             level = APPLICATION_LEVELS.get(str(document.get("level", "")).upper(), APPLICATION_LEVELS["INFO"])
             if "level" in document and level < self._application_level:
                 return
-        self.telemetry.keep(self.function, text)
-        if tail is not None:
-            tail.add(text)
-        self.say(text)
-        self.telemetry.later(lambda: self.telemetry.measure(self.function, text, document))
+        self._tell(text, document, tail)
 
-    def event(self, event: PlatformEvent, tail: LogTail | None = None) -> None:
-        """An event of the platform, written as the function's log format and level have it."""
+    def say(self, text: str) -> None:
+        """A line of the emulator's own about the function."""
+        self.telemetry.catch_up()
+        self._log(text)
+
+    def event(self, event: PlatformEvent, tail: LogTail | None = None, *, at: float | None = None) -> None:
+        """An event of the platform, written as the function's log format and level have it.
+
+        Args:
+            event: The event.
+            tail: Who takes the lines, too.
+            at: When it was, in seconds since 1970. Default: now, and whatever waits is told before it.
+        """
+        if at is None:
+            self.telemetry.catch_up()
         if LEVELS[event.level] < self._level:
             return
         if self._json:
             document = {"type": event.type, "record": event.record}
-            self._tell(platform_logs.json_line(event, time.time()), document, tail)
+            self._tell(platform_logs.json_line(event, time.time() if at is None else at), document, tail)
             return
         for line in platform_logs.text_lines(event):
             self._tell(line, None, tail)
@@ -246,7 +281,7 @@ class FunctionTelemetry:
         self.telemetry.measure(self.function, line, document)
         if tail is not None:
             tail.add(line)
-        self.say(line)
+        self._log(line)
 
     def throttled(self, qualifier: str | None) -> None:
         """An invocation was refused."""
@@ -256,31 +291,19 @@ class FunctionTelemetry:
         """An invocation failed because its environment did."""
         self.series(qualifier_of(invocation)).invoked(seconds=None, failed=True)
 
-    def began(self, stream: Stream, *, provisioned: bool, busy: int, allocated: int) -> None:
-        """An invocation reached an environment.
-
-        Args:
-            stream: The invocation.
-            provisioned: Whether the environment is a provisioned one.
-            busy: Provisioned environments of its version that are busy now, this one among them.
-            allocated: Provisioned environments that the version has; 0 for none.
-        """
+    def began(self, stream: Stream) -> tuple[int, int, int]:
+        """An invocation reached an environment. How many are under way by its qualifier, of this function, and of all."""
         qualifier = stream.qualifier
         self._active[qualifier] = self._active.get(qualifier, 0) + 1
         self.telemetry.streams[stream.invocation.request_id] = stream
-        series = self.series(qualifier)
-        series.concurrent(self._active[qualifier], sum(self._active.values()), len(self.telemetry.streams))
-        if allocated:
-            series.provisioned(spilled=not provisioned, busy=busy, allocated=allocated)
+        return self._active[qualifier], sum(self._active.values()), len(self.telemetry.streams)
 
-    def ended(self, invocation: Invocation, answer: Answer) -> None:
-        """An invocation is wholly over."""
+    def ended(self, invocation: Invocation) -> Stream | None:
+        """An invocation is wholly over. What it was; None where it was over already."""
         stream = self.telemetry.streams.pop(invocation.request_id, None)
-        if stream is None:
-            return
-        self._active[stream.qualifier] -= 1
-        self.series(stream.qualifier).invoked(seconds=answer.done, failed=invocation.error is not None)
-        self.telemetry.rest()
+        if stream is not None:
+            self._active[stream.qualifier] -= 1
+        return stream
 
     def series(self, qualifier: str | None) -> lambda_metrics.AliasSeries:
         """The metrics of the function by one qualifier."""
@@ -362,20 +385,41 @@ class EnvironmentTelemetry:
         self._restore_seconds = seconds
 
     def began(self, invocation: Invocation, *, provisioned: bool, busy: int, allocated: int) -> None:
-        """An invocation has begun; see FunctionTelemetry.began. Its function works already: what was left for later can be done now."""
-        self._function.telemetry.catch_up()
-        self._started_at = time.time()
-        self._tail = invocation.tail
+        """An invocation has begun.
+
+        Args:
+            invocation: Which.
+            provisioned: Whether the environment is a provisioned one.
+            busy: Provisioned environments of its version that are busy now, this one among them.
+            allocated: Provisioned environments that the version has; 0 for none.
+        """
+        self._started_at = started_at = time.time()
+        self._tail = tail = invocation.tail
         stream = Stream(
             function=self._function.function,
             qualifier=qualifier_of(invocation),
             invocation=invocation,
             cold=self._init_seconds is not None,
         )
-        self._function.began(stream, provisioned=provisioned, busy=busy, allocated=allocated)
-        self._function.event(
-            platform_logs.start(request_id=invocation.request_id, version=self._version, trace=invocation.trace_id), self._tail
-        )
+        under_way = self._function.began(stream)
+
+        def tell() -> None:
+            series = self._function.series(stream.qualifier)
+            series.concurrent(*under_way)
+            if allocated:
+                series.provisioned(spilled=not provisioned, busy=busy, allocated=allocated)
+            event = platform_logs.start(request_id=invocation.request_id, version=self._version, trace=invocation.trace_id)
+            self._function.event(event, tail, at=started_at)
+
+        self._tell(tell, tail)
+
+    def _tell(self, tell: Callable[[], None], tail: LogTail | None) -> None:
+        """Tells something of an invocation soon; or at once where somebody waits for its log."""
+        if tail is None:
+            self._function.telemetry.later(tell)
+        else:
+            self._function.telemetry.catch_up()
+            tell()
 
     def ended(self, invocation: Invocation, *, status: str = "success", error_type: str | None = None) -> None:
         """An invocation is wholly over: the runtime asked for the next one, or the environment ended."""
@@ -388,31 +432,30 @@ class EnvironmentTelemetry:
             status=status,
             error_type=error_type,
         )
-        used_mb, started_at = self._used_mb(), self._started_at
-        if self._tail is not None:  # somebody waits for it
-            self._function.telemetry.catch_up()
-            self._tell_end(invocation, answer, started_at, used_mb)
-        else:
-            self._function.telemetry.later(lambda: self._tell_end(invocation, answer, started_at, used_mb))
+        at, started_at, tail, used_mb = time.time(), self._started_at, self._tail, self._used_mb()
+        init_seconds, restore_seconds = self._init_seconds, self._restore_seconds
+        self._tail = self._init_seconds = self._restore_seconds = None
+        stream = self._function.ended(invocation)
+        if stream is None:
+            return
 
-    def _tell_end(self, invocation: Invocation, answer: Answer, started_at: float, used_mb: int | None) -> None:
-        common: dict[str, Any] = {"request_id": invocation.request_id, "trace": invocation.trace_id, "answer": answer}
-        self._function.event(platform_logs.runtime_done(started_at=started_at, **common), self._tail)
-        self._function.event(
-            platform_logs.report(
+        def tell() -> None:
+            common: dict[str, Any] = {"request_id": invocation.request_id, "trace": invocation.trace_id, "answer": answer}
+            self._function.event(platform_logs.runtime_done(started_at=started_at, **common), tail, at=at)
+            report = platform_logs.report(
                 memory_mb=self._function.function.memory_mb,
                 used_mb=used_mb,
-                init_seconds=self._init_seconds,
-                restore_seconds=self._restore_seconds,
+                init_seconds=init_seconds,
+                restore_seconds=restore_seconds,
                 **common,
-            ),
-            self._tail,
-        )
-        if self._tail is not None:
-            self._tail.close()
-            self._tail = None
-        self._init_seconds = self._restore_seconds = None
-        self._function.ended(invocation, answer)
+            )
+            self._function.event(report, tail, at=at)
+            if tail is not None:
+                tail.close()
+            self._function.series(stream.qualifier).invoked(seconds=answer.done, failed=invocation.error is not None)
+            self._function.telemetry.rest()
+
+        self._tell(tell, tail)
 
     def closed(self) -> None:
         """The environment is ended: nothing stays untold."""
