@@ -147,6 +147,19 @@ await main({
     await browser.content({ requestsMayFail: true });
   },
 
+  async what_broke_off_twice_goes_on_when_one_says_so(browser, { url }) {
+    const page = await browser.open(url);
+    await ask(page, "words 120 every 20");
+    await state(page, "cut");
+    const came = await text(page);
+    await browser.shot(page, "cut-light");
+    await last(page).getByRole("button", { name: "Continue" }).click();
+    assert.equal(await focused(page), "question", "the button is gone, and the focus is not");
+    await whole(page, 120);
+    assert.ok((await text(page)).startsWith(came.trim()));
+    await browser.content({ requestsMayFail: true });
+  },
+
   async throttling_says_how_long_to_wait(browser, { url }) {
     const page = await browser.open(url);
     await ask(page, "words 3");
@@ -384,6 +397,44 @@ await main({
     await page.locator("#banner").getByRole("button", { name: "Try again" }).click();
     await ask(page, "words 3");
     await whole(page, 3);
+    await browser.content({ requestsMayFail: true });
+  },
+
+  async who_is_not_let_in_can_try_again(browser, { url, config }) {
+    const context = await browser.context();
+    await context.route(`${url}config.json`, (route) => route.fulfill({ json: config }));
+    await context.route(`${config.signIn.url}/oauth2/authorize**`, (route) => {
+      const query = new URL(route.request().url()).searchParams;
+      return route.fulfill({ status: 302, headers: { location: `${query.get("redirect_uri")}?error=access_denied&state=${query.get("state")}` } });
+    });
+    const page = await browser.tab(context, url);
+    await page.locator("#sign-in").click();
+    await page.locator("#welcome-text", { hasText: "did not work" }).waitFor();
+    assert.equal(await page.locator("#sign-in").isVisible(), true);
+    assert.equal(page.url(), url);
+    await browser.content();
+  },
+
+  async whose_sign_in_has_ended_is_told_so(browser, { url, config, token }) {
+    const context = await browser.context();
+    const any = { "access-control-allow-origin": "*" };
+    let nonce;
+    await context.route(`${url}config.json`, (route) => route.fulfill({ json: config }));
+    await context.route(`${config.signIn.url}/oauth2/authorize**`, (route) => {
+      const query = new URL(route.request().url()).searchParams;
+      nonce = query.get("nonce");
+      return route.fulfill({ status: 302, headers: { location: `${query.get("redirect_uri")}?code=once&state=${query.get("state")}` } });
+    });
+    await context.route(`${config.signIn.url}/oauth2/token`, async (route) => {
+      const form = new URLSearchParams(route.request().postData());
+      if (form.get("grant_type") === "refresh_token") return route.fulfill({ status: 400, json: { error: "invalid_grant" }, headers: any });
+      const id_token = (await (await fetch(`${token}?nonce=${nonce}`)).text()).trim();
+      return route.fulfill({ json: { id_token, access_token: "a", refresh_token: "r", token_type: "Bearer", expires_in: 1 }, headers: any });
+    });
+    const page = await browser.tab(context, url);
+    await page.locator("#sign-in").click();
+    await page.locator("#banner", { hasText: "Your sign-in has ended" }).waitFor();
+    await browser.accessible(page, "sign-in ended");
     await browser.content({ requestsMayFail: true });
   },
 

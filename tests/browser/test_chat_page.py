@@ -202,6 +202,14 @@ def test_a_connection_that_breaks_is_taken_up_where_it_broke(see: Callable[..., 
     assert len(model.asked) - asked == 1
 
 
+def test_what_broke_off_twice_goes_on_when_one_says_so(see: Callable[..., Any], emulator: Emulator, model: Actor) -> None:
+    asked = len(model.asked)
+    with emulator.faults.add("reset:600,skip=1,times=2") as fault:
+        see("what_broke_off_twice_goes_on_when_one_says_so")
+    assert fault.hits == 2
+    assert len(model.asked) - asked == 1
+
+
 def test_throttling_says_how_long_to_wait(see: Callable[..., Any], emulator: Emulator) -> None:
     with emulator.faults.add("throttle,skip=1,times=1") as fault:
         see("throttling_says_how_long_to_wait")
@@ -227,7 +235,11 @@ def test_a_reload_in_mid_stream_goes_on_with_the_answer(see: Callable[..., Any],
     assert len(model.asked) - asked == 1
 
 
-def test_people_sign_in_at_the_user_pool(drive: Callable[..., Any], emulator: Emulator, signer: Signer) -> None:
+@pytest.mark.parametrize(
+    "scenario",
+    ["people_sign_in_at_the_user_pool", "who_is_not_let_in_can_try_again", "whose_sign_in_has_ended_is_told_so"],
+)
+def test_signing_in(drive: Callable[..., Any], emulator: Emulator, signer: Signer, scenario: str) -> None:
     url, found, lent = emulator.urls[FUNCTION], variables(emulator), emulator.principals[PEOPLE]
     sign_in = {
         "url": "https://chat.auth.us-east-1.amazoncognito.com",
@@ -245,7 +257,7 @@ def test_people_sign_in_at_the_user_pool(drive: Callable[..., Any], emulator: Em
         "aud": sign_in["userPoolClientId"],
     }
     with tokens(signer, claims) as token, serving(FOLDER, config=config, connect_sources=sources) as page:
-        drive("chat.mjs", "people_sign_in_at_the_user_pool", url=page.url, config=config, keys=keys, token=token)
+        drive("chat.mjs", scenario, url=page.url, config=config, keys=keys, token=token)
 
 
 @contextmanager

@@ -1,4 +1,5 @@
 import { AccessDenied, DeadlineExceeded, HttpError, StreamError, StreamingError, StreamTruncated, Throttled } from "../../../../clients/browser/src/index.ts";
+import { SignedOut } from "./settings.ts";
 import type { Turn } from "./turns.ts";
 
 type Outcome = Pick<Turn, "state" | "message"> & Partial<Pick<Turn, "detail" | "retryAt" | "lost">>;
@@ -7,6 +8,7 @@ const DEFAULT_WAIT_SECONDS = 5;
 const CUT = "The connection was lost: this answer is cut short.";
 /** The endpoint's own word that it has not the rest of an answer: who wrote it is gone. */
 const LOST = "stream_lost";
+const SIGN_IN_AGAIN = "Your sign-in has ended. Load the page again to sign in; the conversation is kept.";
 const UNAUTHORIZED = 401;
 const SERVER_ERROR = 500;
 
@@ -22,7 +24,7 @@ export function outcome(error: unknown, begun: boolean): Outcome {
   if (error instanceof DeadlineExceeded) return { state: "failed", message: "The answer took longer than is allowed here, and was ended.", detail };
   if (error instanceof StreamError) return { state: "failed", message: "Something went wrong while the answer was written.", detail };
   if (error instanceof AccessDenied) return { state: "failed", message: "You are not allowed to ask here.", detail };
-  if (error instanceof HttpError && error.status === UNAUTHORIZED) return { state: "failed", message: "Your sign-in does not count any more. Sign in again.", detail };
+  if (error instanceof SignedOut || (error instanceof HttpError && error.status === UNAUTHORIZED)) return { state: "failed", message: SIGN_IN_AGAIN, detail };
   if (error instanceof HttpError && error.status >= SERVER_ERROR) return { state: "failed", message: "The chat does not work right now.", detail };
   if (error instanceof HttpError) return { state: "failed", message: "This question could not be answered.", detail };
   if (!navigator.onLine) return { state: "offline", message: begun ? "You are offline: this answer is cut short." : "You are offline.", detail };

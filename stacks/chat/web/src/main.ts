@@ -4,7 +4,7 @@ import { cheer, unwarn, warn } from "./banner.ts";
 import { Composer } from "./composer.ts";
 import { Conversation } from "./conversation.ts";
 import { byId, element } from "./dom.ts";
-import { type Settings, settings } from "./settings.ts";
+import { type Settings, SignedOut, settings } from "./settings.ts";
 import type { SignIn } from "./sign-in.ts";
 
 const EXAMPLES = [
@@ -95,7 +95,8 @@ function chat(client: StreamingClient): void {
     } catch (error) {
       console.warn("the models cannot be listed:", error);
       select.replaceChildren(Object.assign(element("option"), { textContent: "No models" }));
-      if (navigator.onLine) warn("The chat cannot be reached.", { label: "Try again", run: () => void load() });
+      if (error instanceof SignedOut) warn("Your sign-in has ended.", { label: "Sign in again", run: () => location.reload() });
+      else if (navigator.onLine) warn("The chat cannot be reached.", { label: "Try again", run: () => void load() });
     }
   };
   window.addEventListener("offline", sayOffline);

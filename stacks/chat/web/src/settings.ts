@@ -17,6 +17,11 @@ export interface SignInSettings {
   identityPoolId: string;
 }
 
+/** The user pool does not know the person any more: their sign-in has ended. */
+export class SignedOut extends Error {
+  override name = "SignedOut";
+}
+
 export async function settings(): Promise<Settings> {
   const answer = await fetch("./config.json", { cache: "no-cache" });
   if (!answer.ok) throw new Error(`The page's config.json is not there (HTTP ${answer.status}).`);

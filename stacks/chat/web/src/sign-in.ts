@@ -1,5 +1,5 @@
 import * as oauth from "oauth4webapi";
-import type { Settings, SignInSettings } from "./settings.ts";
+import { type Settings, SignedOut, type SignInSettings } from "./settings.ts";
 
 /** What has to outlive the way to the sign-in page and back. The tokens themselves stay in memory. */
 interface Errand {
@@ -93,7 +93,11 @@ export class SignIn {
 
   async #refresh(token: string): Promise<string> {
     const answer = await oauth.refreshTokenGrantRequest(this.#server, this.#client, oauth.None(), token);
-    this.#keep(await oauth.processRefreshTokenResponse(this.#server, this.#client, answer));
+    try {
+      this.#keep(await oauth.processRefreshTokenResponse(this.#server, this.#client, answer));
+    } catch (error) {
+      throw new SignedOut("the user pool gave no new token", { cause: error });
+    }
     return this.#token;
   }
 
