@@ -78,7 +78,7 @@ class Target:
         self.outputs = outputs
         self.session = session
         self._stranger = stranger
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self.broken: Mapping[str, str] = {}
 
     def url(self, function: str) -> str:
@@ -94,7 +94,7 @@ class Target:
 
     def client(self, session: boto3.Session | None = None) -> Any:
         config = Config(retries={"total_max_attempts": 1}, read_timeout=WAIT_SECONDS)
-        return (session or self.session).client("lambda", endpoint_url=self._endpoint, config=config)
+        return (session or self.session).client("lambda", endpoint_url=self.endpoint, config=config)
 
     @property
     def region(self) -> str:
