@@ -3,7 +3,8 @@
 //   node browser_scripted.mjs DIST     a list of scenes on standard input
 //
 // A scene: {"answers": [{"status", "headers", "pieces": [text or {"base64"}], "then": "end" | "break" | "stall" | "refuse" | "hang"}], "options", "call",
-// "do": {"cancelAfter", "breakAfter": number of events, "cancelWhileHanging", "noWaits": of more than 100 ms}}. The last answer is for every later request too.
+// "do": {"cancelAfter", "breakAfter": number of events, "cancelWhileHanging", "settle": wait for what nobody waits for,
+// "noWaits": of more than 100 ms}}. The last answer is for every later request too.
 
 import { readFileSync } from "node:fs";
 
@@ -70,7 +71,7 @@ const play = async ({ answers, options, call, do: what = {} }) => {
     const { name, code, message, status, requestId, retryAfterSeconds, missingPermission, cause } = error;
     result.error = { name, code, message, status, requestId, retryAfterSeconds, missingPermission, cause: cause?.code };
   }
-  await new Promise((resolve) => patient(resolve, what.breakAfter ? 200 : 0));
+  await new Promise((resolve) => patient(resolve, what.settle ? 200 : 0));
   globalThis.setTimeout = patient;
   return { ...result, sent, waits, resumed: stream.resumed, lastEventId: stream.lastEventId, warnings: warnings.splice(0) };
 };
