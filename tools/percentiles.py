@@ -6,6 +6,7 @@ import contextlib
 import math
 import re
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +34,5 @@ def percentiles() -> Iterator[None]:
         values = self.metric_single_values_list
         return percentile(values, stat) if re.fullmatch(r"p\d+(\.\d+)?", stat) and values else known(self, stat)
 
-    Statistics.get_statistics_for_type = answer
-    try:
+    with mock.patch.object(Statistics, "get_statistics_for_type", answer):
         yield
-    finally:
-        Statistics.get_statistics_for_type = known

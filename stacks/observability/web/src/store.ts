@@ -1,8 +1,11 @@
 // What is known: the points of a fixed window, the alarms, and the newest log lines. Nothing here grows with time. Pure.
 
+import { clock } from "./format.ts";
+
 export const WINDOW_MINUTES = 30;
 export const MOST_LINES = 200;
 const MINUTE = 60_000;
+const MOST_RESUMED_MS = 60 * MINUTE;
 const WINDOW_MS = WINDOW_MINUTES * MINUTE;
 
 /** A minute of a function: `time` in milliseconds since 1970, and the numbers that there are. */
@@ -59,7 +62,10 @@ export class Store {
   /** Takes one event of the stream in. What is not known here is passed over. Gives what changed with the alarms. */
   apply(name: string | undefined, value: unknown, now: number): AlarmChange[] {
     if (!isFields(value)) return [];
+    const before = this.newestAt;
     this.newestAt = now;
+    // The function goes no further back.
+    if (before !== undefined && now - before > MOST_RESUMED_MS) this.gap(now - MOST_RESUMED_MS, "", `lines between ${clock(before)} and ${clock(now - MOST_RESUMED_MS)} are not shown`);
     if (name === "watching") this.#watching(value);
     else if (name === "metrics") this.#metrics(value, now);
     else if (name === "alarms") return this.#alarmsTold(value);
