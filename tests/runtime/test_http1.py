@@ -124,6 +124,18 @@ def test_a_name_met_before_is_still_no_header_without_its_colon() -> None:
         AnswerReader().feed(b"HTTP/1.1 200 OK\r\nContent-Length\r\n\r\n")
 
 
+@pytest.mark.parametrize("line", [b"X-Spaced: v", b"X-Spaced:v", b"X-Spaced:  v ", b"X-Spaced:\tv"])
+def test_a_field_is_read_however_it_is_spaced_and_however_often_it_was_met(line: bytes) -> None:
+    for _ in range(3):
+        assert read([b"HTTP/1.1 204 No Content\r\n" + line + b"\r\n\r\n"]).headers == {"x-spaced": "v"}
+
+
+def test_a_name_with_a_space_in_it_is_not_remembered() -> None:
+    for _ in range(2):
+        assert read([b"HTTP/1.1 204 No Content\r\nX Y: 1\r\n\r\n"]).headers == {"x y": "1"}
+    assert "X Y:" not in http1._keys
+
+
 def test_names_met_are_remembered_within_bounds() -> None:
     names = b"".join(b"X-%d: 1\r\n" % number for number in range(500))
     assert len(read([b"HTTP/1.1 204 No Content\r\n" + names + b"\r\n"]).headers) == 500
