@@ -37,8 +37,7 @@ export class Panels {
   /** Shows what the store knows: of all functions, or of one. */
   show(store: Store, now: number, chosen: string | undefined, unseen: Unseen | undefined, looks: Looks): void {
     const labels = store.functions ?? [];
-    const looked = labels.filter((label) => store.hasLooked(label));
-    this.#loading.hidden = looked.length > 0 && looked.length === labels.length;
+    this.#loading.hidden = labels.length > 0;
     for (const [label, { article, cells }] of this.#panels) {
       if (labels.includes(label)) continue;
       for (const cell of cells) cell.drawn?.destroy();
@@ -50,7 +49,6 @@ export class Panels {
     this.#main.toggleAttribute("data-many", shownLabels.length > MANY);
     this.#main.style.setProperty("--panels", String(Math.max(1, shownLabels.length)));
     for (const label of labels) {
-      if (!store.hasLooked(label)) continue;
       const panel = this.#panels.get(label) ?? this.#make(label);
       panel.article.hidden = !shownLabels.includes(label);
       this.#showAlarms(panel, store.alarms?.filter((alarm) => alarm.label.split(", ").includes(label)));
@@ -58,7 +56,7 @@ export class Panels {
       const message = need<HTMLElement>(".message", panel.article);
       const empty = points.length === 0;
       message.hidden = !empty;
-      say(message, empty ? "No streams in the last half hour" : "");
+      say(message, empty ? (store.hasLooked(label) ? "No streams in the last half hour" : "Waiting for the first numbers") : "");
       shown(points, now, store.newestMinute).forEach((found, index) => {
         const cell = panel.cells[index]!;
         cell.figure.hidden = empty;
@@ -66,7 +64,7 @@ export class Panels {
         this.#showCell(cell, now, unseen, looks, empty || !shownLabels.includes(label));
       });
     }
-    this.#columns.hidden = !looked.length || this.#main.dataset["view"] === "one";
+    this.#columns.hidden = !labels.length || this.#main.dataset["view"] === "one";
     if (this.#swatchesFor !== looks) {
       this.#swatchesFor = looks;
       for (const swatch of this.#main.querySelectorAll<HTMLCanvasElement>("canvas.swatch")) drawSwatch(swatch, swatch.dataset["key"]!, looks);
@@ -92,7 +90,6 @@ export class Panels {
     }
     this.#panels.set(label, panel);
     this.#swatchesFor = undefined;
-    // In the order in which the function names them, whichever numbers came first.
     this.#main.append(article);
     return panel;
   }
@@ -120,7 +117,7 @@ export class Panels {
     const ringing = alarms?.filter(({ state }) => state === "ALARM").length ?? 0;
     const unknown = alarms?.filter(({ state }) => state === "INSUFFICIENT_DATA").length ?? 0;
     if (ringing) sign(badge, "ALARM", "triangle", `${ringing} in alarm`);
-    else if (!alarms?.length) sign(badge, "NONE", "dash", alarms ? "no alarms" : "alarms not known yet");
+    else if (!alarms?.length) sign(badge, "NONE", "dash", alarms ? "no alarms" : "not known yet");
     else if (unknown) sign(badge, "INSUFFICIENT_DATA", "ring", `${unknown} without data`);
     else sign(badge, "OK", "disc", "all OK");
   }
