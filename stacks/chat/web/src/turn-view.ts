@@ -3,6 +3,8 @@ import { show } from "./markdown.ts";
 import { type Turn, resumable, running } from "./turns.ts";
 
 const SECOND = 1_000;
+/** What is faster came in one piece, and its rate says nothing. */
+const FASTEST = 2_000;
 const COPIED_MS = 2_000;
 const KINDS: Partial<Record<Turn["state"], "bad" | "warn" | "plain">> = { failed: "bad", stopped: "plain", done: "plain", resuming: "plain" };
 
@@ -115,7 +117,7 @@ export class TurnView {
 function figures(turn: Turn): Node[] {
   const said = [];
   if (turn.firstTextMs !== undefined) said.push(`first word after ${(turn.firstTextMs / SECOND).toFixed(2)} s`);
-  if (turn.tokensPerSecond !== undefined) said.push(`${turn.tokensPerSecond.toFixed(turn.tokensPerSecond < 10 ? 1 : 0)} tokens/s`);
+  if (turn.tokensPerSecond !== undefined && turn.tokensPerSecond < FASTEST) said.push(`${turn.tokensPerSecond.toFixed(turn.tokensPerSecond < 10 ? 1 : 0)} tokens/s`);
   if (turn.tokens !== undefined) said.push(`${turn.tokens} tokens`);
   const text = said.join(" · ");
   return text ? [Object.assign(element("span"), { textContent: text })] : [];
