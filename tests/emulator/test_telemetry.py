@@ -11,6 +11,7 @@ import re
 
 import pytest
 
+from constructs_pkg.emulator.telemetry.recorder import MOST_LATER
 from tests.emulator.support import call, wait_for
 
 JSON_LOGS = {
@@ -336,3 +337,45 @@ def test_settling_is_bounded(start) -> None:
     assert [stream.invocation.responding for stream in emulator.telemetry.streams.values()] == [True]
     with pytest.raises(TimeoutError):
         emulator.settle(0.2)
+
+
+def test_the_lines_of_calls_that_follow_each_other_at_once_keep_their_order(start) -> None:
+    emulator, _ = start()
+    for _ in range(5):
+        call(emulator.urls["Test/Fn"], emulator.principals["admin"]).read()
+    emulator.settle()
+    lines = [json.loads(event.line) for event in emulator.telemetry.events if event.line.startswith('{"time"')]
+    told = [
+        (line["type"].removeprefix("platform."), line["record"]["requestId"]) for line in lines if "requestId" in line["record"]
+    ]
+    ids = [request for kind, request in told if kind == "start"]
+    assert len(set(ids)) == 5
+    assert told == [(kind, request) for request in ids for kind in ("start", "runtimeDone", "report")]
+    times = [line["time"] for line in lines]
+    assert times == sorted(times), "each has the time at which it happened, not that at which it was written"
+
+
+def test_what_waits_to_be_told_is_told_in_order_and_none_of_it_holds_up_the_rest(start) -> None:
+    emulator, _ = start()
+    telemetry, seen = emulator.telemetry, []
+
+    async def leave() -> None:
+        telemetry.later(lambda: seen.append("first"))
+        telemetry.later(lambda: seen.index("nowhere"))
+        telemetry.later(lambda: seen.append("last"))
+
+    emulator.call(leave())
+    wait_for(lambda: seen == ["first", "last"])
+
+
+def test_so_much_waits_and_no_more(start) -> None:
+    emulator, _ = start()
+    telemetry, seen = emulator.telemetry, []
+
+    async def leave() -> int:
+        for number in range(MOST_LATER + 1):
+            telemetry.later(lambda number=number: seen.append(number))
+        return len(seen)
+
+    assert emulator.call(leave()) == MOST_LATER + 1, "it does not wait for its turn"
+    assert seen == sorted(seen)

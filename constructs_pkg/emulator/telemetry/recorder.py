@@ -192,11 +192,14 @@ class Telemetry:
             self._later.popleft()()
 
     def _turn(self) -> None:
+        self._later_timer = None
         until = time.perf_counter() + TURN_SECONDS
-        while self._later and time.perf_counter() < until:
-            self._later.popleft()()
-        loop = asyncio.get_running_loop()
-        self._later_timer = loop.call_later(0, self._turn) if self._later else None
+        try:
+            while self._later and time.perf_counter() < until:
+                self._later.popleft()()
+        finally:
+            if self._later:
+                self._later_timer = asyncio.get_running_loop().call_later(0, self._turn)
 
     def keep(self, function: Function, line: str) -> None:
         """Keeps a log event for those who ask."""
