@@ -22,7 +22,7 @@ from constructs_pkg.emulator.guard import Guard, GuardLost
 from constructs_pkg.emulator.watch import LOOK_SECONDS, QUIET_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
     from collections.abc import Set as AbstractSet
 
 SYNTH_SECONDS = 600.0
@@ -62,18 +62,27 @@ class SynthesizedApp:
         directory: The assembly. It stays where it is; what is in it changes.
     """
 
-    def __init__(self, command: str, folder: Path, settings: Mapping[str, Any], *, log: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        command: str,
+        folder: Path,
+        settings: Mapping[str, Any],
+        *,
+        log: Callable[[str], None],
+        ignored: Iterable[Path] = (),
+    ) -> None:
         """
         Args:
             command: A shell command line, as `app` of cdk.json is one.
             folder: The project folder, where it is run.
             settings: The cdk.json: its `context` is handed to the command, its `watch` says what its sources are.
             log: Takes the lines that the command writes, and what is told about it.
+            ignored: Files in the project that this program itself writes, so that they are no sources.
         """
         self._command = command
         self._folder = folder
         self._context = settings.get("context") or {}
-        self._sources = Sources.of(folder, settings)
+        self._sources = Sources.of(folder, settings, ignored)
         self._log = log
         self._seen: Seen | None = None
         self._guard = Guard()

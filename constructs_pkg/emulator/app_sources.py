@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 Seen = dict[str, tuple[int, int]]
@@ -31,19 +32,22 @@ class Sources:
         folder: The project folder.
         include: Patterns; `*` within a name, `**` over folders.
         exclude: Patterns of what is left out, files or whole folders.
+        ignored: Files that this program itself writes.
     """
 
     folder: Path
     include: tuple[re.Pattern[str], ...]
     exclude: tuple[re.Pattern[str], ...]
+    ignored: tuple[Path, ...] = ()
 
     @classmethod
-    def of(cls, folder: Path, settings: Mapping[str, Any]) -> Sources:
+    def of(cls, folder: Path, settings: Mapping[str, Any], ignored: Iterable[Path] = ()) -> Sources:
         """What a cdk.json says.
 
         Args:
             folder: Where the cdk.json is.
             settings: The document.
+            ignored: Files that this program itself writes; those that its output goes to are known.
         """
         watch = settings.get("watch")
         said = watch if isinstance(watch, dict) else {}
@@ -53,17 +57,20 @@ class Sources:
             folder,
             tuple(map(_pattern, _listed(said.get("include")) or ("**",))),
             tuple(map(_pattern, (*_NEVER, *outputs, *_listed(said.get("exclude"))))),
+            tuple(ignored),
         )
 
     def look(self) -> Seen:
         """The files that are there now."""
         found: Seen = {}
+        own = {*_written_to(), *(_identity(path.stat()) for path in self.ignored if path.exists())}
         for path, entry in self._walk(self.folder, ""):
             try:
                 status = entry.stat()
             except OSError:
                 continue  # gone between the two looks, or a link to nowhere
-            found[path] = (status.st_mtime_ns, status.st_size)
+            if _identity(status) not in own:
+                found[path] = (status.st_mtime_ns, status.st_size)
         return found
 
     def _walk(self, folder: Path | str, below: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -81,6 +88,21 @@ class Sources:
                 yield from self._walk(entry.path, f"{path}/")
             elif any(pattern.fullmatch(path) for pattern in self.include):
                 yield path, entry
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _written_to() -> Iterator[tuple[int, int]]:
+    """The files that standard output and standard error are, where they are files: log lines must not ask for a new run."""
+    for descriptor in (1, 2):
+        try:
+            status = os.fstat(descriptor)
+        except OSError:
+            continue  # it is closed
+        if stat.S_ISREG(status.st_mode):
+            yield _identity(status)
 
 
 def changed(before: Seen, after: Seen) -> frozenset[str]:

@@ -244,7 +244,9 @@ def _find_assembly(args: argparse.Namespace, stack: ExitStack, log: Callable[[st
             "NO_ASSEMBLY: neither ./cdk.out nor the app of a ./cdk.json is here; "
             "run `cdk synth` first, or give --assembly DIR or --app CMD"
         )
-    app = stack.enter_context(SynthesizedApp(command, here, settings, log=log))
+    app = stack.enter_context(
+        SynthesizedApp(command, here, settings, log=log, ignored=[args.outputs_file] if args.outputs_file else [])
+    )
     log(f"synthesizing: {command}")
     app.synthesize()
     return app.directory, app

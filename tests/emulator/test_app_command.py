@@ -260,6 +260,23 @@ def test_what_cdk_json_excludes_is_not_watched(tmp_path: Path) -> None:
     assert changed(before, sources.look()) == {"lib/stack.py", "app.py", "new.py"}
 
 
+def test_what_this_program_itself_writes_is_no_source(tmp_path: Path) -> None:
+    script = (
+        "import os, pathlib, sys\n"
+        "sys.path.insert(0, os.getcwd())\n"
+        "from constructs_pkg.emulator.app_sources import Sources\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "print('a line', flush=True)\n"
+        "(folder / 'seen').write_text(','.join(sorted(Sources.of(folder, {}, [folder / 'outputs.json']).look())))\n"
+    )
+    for name in ("app.py", "outputs.json"):
+        (tmp_path / name).write_text("x")
+    with (tmp_path / "log.txt").open("w") as log:
+        command = [sys.executable, "-c", script, str(tmp_path)]
+        subprocess.run(command, stdout=log, stderr=log, check=True, cwd=Path(__file__).parents[2], timeout=60)
+    assert (tmp_path / "seen").read_text() == "app.py"
+
+
 def test_only_what_cdk_json_includes_is_watched(tmp_path: Path) -> None:
     for name in ("src/a.py", "src/deep/b.py", "other/c.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
