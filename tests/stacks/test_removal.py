@@ -89,7 +89,7 @@ def test_each_bucket_is_emptied_before_it_is_deleted(destroyed: dict[str, Templa
         }
         assert emptied == buckets
         assert all(AUTO_DELETED in resources[name]["Properties"]["Tags"] for name in buckets), "or the function lets it be"
-    assert len(of_type(destroyed, "AWS::S3::Bucket")) == 2
+    assert len(of_type(destroyed, "AWS::S3::Bucket")) >= 2
 
 
 def test_what_empties_buckets_leaves_no_log_behind(destroyed: dict[str, Template]) -> None:
