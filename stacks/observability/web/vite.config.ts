@@ -10,6 +10,7 @@ export default defineConfig({
     cssTarget: ["chrome123", "firefox120", "safari17.5"], // from these on browsers know light-dark()
     assetsInlineLimit: 0, // the page's policy loads no data: addresses
     modulePreload: false,
+    license: { fileName: "licenses.md" }, // of what is bundled: its authors ask for their notice to come along
     rolldownOptions: {
       output: {
         entryFileNames: "observability.js",
