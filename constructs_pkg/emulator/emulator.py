@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from constructs_pkg.assembly import AssemblyError, CloudAssembly, UnresolvedIntrinsic
+from constructs_pkg.assembly import AssemblyError, CloudAssembly
 from constructs_pkg.emulator.bedrock_api import BedrockApi
 from constructs_pkg.emulator.concurrency import ACCOUNT_CONCURRENCY, AccountConcurrency
 from constructs_pkg.emulator.deployment import Deployer, Settings, logger
@@ -17,12 +15,13 @@ from constructs_pkg.emulator.endpoints import endpoint_variables
 from constructs_pkg.emulator.environment import INIT_SECONDS
 from constructs_pkg.emulator.faults import Fault, Faults
 from constructs_pkg.emulator.function_url import FunctionUrlFront
-from constructs_pkg.emulator.functions import Function, FunctionUrl, read_functions
+from constructs_pkg.emulator.functions import FunctionUrl, read_functions
 from constructs_pkg.emulator.iam import Authorizer, Principals
 from constructs_pkg.emulator.lambda_api import LambdaApi
 from constructs_pkg.emulator.models import Model, ModelUnavailable
 from constructs_pkg.emulator.models.choose import choose_model
 from constructs_pkg.emulator.models.faulty import FaultyModel
+from constructs_pkg.emulator.outputs import stack_outputs, with_addresses
 from constructs_pkg.emulator.ports import Ports
 from constructs_pkg.emulator.rest.template import read_rest_apis
 from constructs_pkg.emulator.rest.tokens import UserPool
@@ -204,14 +203,7 @@ class Emulator:
 
         Left out are those whose value only a deployment tells.
         """
-        found: dict[str, dict[str, str]] = {}
-        for stack in self._deployed.stacks:
-            for name in stack.outputs if stack.parent is None else ():
-                try:
-                    found.setdefault(stack.name, {})[name] = self._addressed(str(stack.outputs[name]))
-                except UnresolvedIntrinsic:
-                    continue
-        return found
+        return stack_outputs(self._deployed, self._rest_fronts)
 
     @property
     def services(self) -> Mapping[str, FunctionService]:
@@ -287,7 +279,7 @@ class Emulator:
         gate = Gate(principals=principals, authorizer=Authorizer(assembly, principals), now=self.faults.now)
         for warning in gate.authorizer.warnings:
             self._log(f"warning: {warning}")
-        functions = [self._with_addresses(function) for function in read_functions(assembly)[0]]
+        functions = [with_addresses(function, self._rest_fronts) for function in read_functions(assembly)[0]]
         self.faults.functions = functions
         self.telemetry.use(assembly)
         self._account.limit = self._account_concurrency - sum(function.reserved or 0 for function in functions)
@@ -306,20 +298,6 @@ class Emulator:
             if self._services.get(name) is not service:
                 self._keep(service.retire())
         return changed
-
-    def _with_addresses(self, function: Function) -> Function:
-        """A function whose environment names REST APIs of the app by where they are here."""
-        environment = {name: self._addressed(value) for name, value in function.environment.items()}
-        return function if environment == function.environment else replace(function, environment=environment)
-
-    def _addressed(self, text: str) -> str:
-        """A text in which the app's REST APIs have their addresses of this run. Templates put these together from the API's id."""
-        if ".execute-api." not in text:
-            return text
-        for front in self._rest_fronts:
-            pattern = rf"https://{front.api.api_id}\.execute-api\.{front.api.region}\.[a-z0-9.]+"
-            text = re.sub(pattern, f"http://127.0.0.1:{front.port}", text)
-        return text
 
     def _keep(self, coroutine: Any) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
