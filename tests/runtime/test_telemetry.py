@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from streaming_runtime import Usage, telemetry
+from streaming_runtime import Usage, serve, telemetry
+from streaming_runtime.dialects import Dialect
 from streaming_runtime.request import Request
+from streaming_runtime.serve import Server
 from streaming_runtime.telemetry import OUTCOMES, StreamReport, record
 from tests.runtime.neutral_api import url_event
 
@@ -179,3 +182,38 @@ def test_records_are_the_same_when_no_more_of_their_forms_are_remembered(monkeyp
     assert len(telemetry._templates) < 80
     monkeypatch.setattr(telemetry, "_templates", {})
     assert [said_of(report(), f"f-{number}", ARN, "", 0) for number in reversed(range(80))] == remembered[::-1]
+
+
+@pytest.mark.parametrize("known", [{"texts": 1}, {"usage": Usage(None, 1)}])
+def test_one_token_has_no_time_for_each_further_one(known: dict[str, Any]) -> None:
+    assert report(first_event_at=10.5, last_event_at=10.5, **known).time_per_output_token is None
+
+
+def test_a_record_is_written_by_whoever_is_first_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[Any] = []
+    monkeypatch.setattr(serve, "write", lambda *what: written.append(what))
+    server = Server.__new__(Server)
+    server._pen, server._function_name = threading.Lock(), "f"  # type: ignore[assignment]
+    encoder: Any = Dialect("sse").encoder(Request({}))
+    about: Any = object()
+    server._unwritten = about, about, about, ARN, encoder
+    server._write_record()  # as the clock does, when the process has to end
+    server._write_record()  # and as the handler's thread does, when it gets that far
+    assert written == [(about, "f", ARN, "sse")]
+
+
+def test_a_stream_that_sent_nothing_has_no_first_byte_to_tell_of(start: Start) -> None:
+    source = """
+        def told(name):
+            return lambda report: print(f"told {name}", flush=True)
+
+        @streaming_handler(dialect="sse", on_first_byte=told("first"), on_abort=told("abort"))
+        def handler(request, context):
+            raise RuntimeError("before the first byte")
+    """
+    runtime = start(source)
+    assert runtime.invoke({}).is_error
+    runtime.await_next()
+    log = runtime.log()
+    assert "told abort" in log
+    assert "told first" not in log

@@ -143,6 +143,16 @@ def test_a_name_without_an_address_is_an_error(monkeypatch: pytest.MonkeyPatch) 
         RuntimeApi("nowhere:1").next()
 
 
+def test_a_connection_that_is_there_already_tells_a_failure_too(api: RuntimeApi, peer: Peer) -> None:
+    reply = a_reply(api, peer)
+    assert not reply.begun
+    assert peer.connection is not None
+    peer.connection.sendall(TAKEN)
+    api.fail_init("Runtime.T", "m")
+    assert peer.read_until(b'"stackTrace":[]}').startswith(f"POST {PREFIX}/init/error HTTP/1.1\r\n".encode())
+    assert api._socket is None
+
+
 def test_a_snapshot_is_waited_for_and_its_connection_not_kept(api: RuntimeApi, peer: Peer) -> None:
     answered(peer, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", api.await_restore)
     assert api._socket is None
