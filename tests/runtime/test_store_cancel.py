@@ -127,6 +127,18 @@ def test_whoever_cancelled_need_not_read_the_end() -> None:
     assert (running.outcome, reply.aborted) == ("cancelled", True)
 
 
+def test_a_handler_that_ends_in_the_same_moment_adds_nothing() -> None:
+    reply = Reply()
+    running = pipeline(reply)
+    running.push(Text("one"))
+    running.cancel()
+    running.tick()
+    sent = reply.sent
+    with pytest.raises(StreamInterrupted):
+        running.complete()
+    assert (running.outcome, reply.sent) == ("cancelled", sent)
+
+
 def test_an_answer_that_is_complete_stays_so() -> None:
     reply = Reply()
     running = pipeline(reply)
