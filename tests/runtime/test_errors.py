@@ -252,3 +252,23 @@ def test_async_failures_are_told_alike(start: Start, interpreter: str) -> None:
 def test_an_error_has_the_status_of_one(status: int) -> None:
     with pytest.raises(ValueError, match=f"HTTP_ERROR_STATUS: found {status}; allowed: 400 to 599"):
         HttpError(status, "code", "message")
+
+
+@pytest.mark.parametrize("status", [400, 499])
+def test_what_a_refusal_quotes_of_the_request_stays_out_of_the_log(start: Start, status: int) -> None:
+    body = f"raise HttpError({status}, 'no', 'No: ' + 'm' * 5000) from ValueError('the prompt was: my secret')\nyield"
+    runtime = start(decorated("sse", body))
+    assert runtime.invoke(url_event()).status == status
+    log = runtime.log()
+    assert f"HttpError: {status} no: No: mmm" in log
+    assert "cause: ValueError" in log
+    assert "secret" not in log
+    assert "m" * 201 not in log
+
+
+def test_what_a_service_said_when_it_failed_is_in_the_log_as_far_as_a_line_goes(start: Start) -> None:
+    runtime = start(decorated("sse", "raise ModelError('No.') from OSError('connection refused ' + 'x' * 5000)\nyield"))
+    assert runtime.invoke(url_event()).status == 502
+    log = runtime.log()
+    assert "ModelError: 502 model_error: No.; cause: OSError: connection refused xxx" in log
+    assert "x" * 201 not in log

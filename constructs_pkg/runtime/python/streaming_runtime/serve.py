@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 
 _NO_EVENT = object()
+_LONGEST_QUOTE = 200
+_SERVERS_FAULT = 500
 
 
 class Server:
@@ -162,8 +164,7 @@ class Server:
             if isinstance(error, StreamInterrupted) and pipeline.outcome:
                 return None
             if isinstance(error, HttpError):
-                cause = f"; cause: {type(error.__cause__).__name__}: {error.__cause__}" if error.__cause__ is not None else ""
-                logs.log("INFO", f"{type(error).__name__}: {error.status} {error.code}: {error.message}{cause}")
+                logs.log("INFO", _in_a_line(error))
             else:
                 logs.log_exception(error)
             pipeline.fail(error)
@@ -215,6 +216,19 @@ class Server:
             raise TransportError(f"RUNTIME_API: a reply was answered {answer.status}: {answer.body[:200]!r}")
         level = "INFO" if answer.status == 410 else "WARN"  # 410: another attempt at this invocation has taken over
         logs.log(level, f"REPLY_REFUSED: the Runtime API answered {answer.status}: {answer.body[:200]!r}")
+
+
+def _in_a_line(error: HttpError) -> str:
+    """An expected error for the log, where what a caller has sent has no place.
+
+    Messages may quote it, so they are cut off. A service that refuses a request (4xx) may quote all of it: then the cause is named, not told.
+    """
+    told = f"{type(error).__name__}: {error.status} {error.code}: {error.message[:_LONGEST_QUOTE]}"
+    cause = error.__cause__
+    if cause is None:
+        return told
+    told = f"{told}; cause: {type(cause).__name__}"
+    return told if error.status < _SERVERS_FAULT else f"{told}: {str(cause)[:_LONGEST_QUOTE]}"
 
 
 def _complete(report: StreamReport, pipeline: Pipeline, reply: Reply) -> None:
