@@ -30,7 +30,7 @@ from constructs_pkg.emulator.rows import function_rows, principal_rows, rest_row
 from constructs_pkg.emulator.service import FunctionService, Gate
 from constructs_pkg.emulator.supervisor import Supervisor
 from constructs_pkg.emulator.telemetry import SETTLE_SECONDS, Telemetry
-from constructs_pkg.emulator.watch import watch
+from constructs_pkg.emulator.watch import signature, watch_assembly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -116,6 +116,8 @@ class Emulator:
             AssemblyError: the assembly cannot be read.
             ValueError: `MODEL_UNKNOWN`, `FAULT_UNKNOWN`, `FAULT_VALUE`, `FAULT_FUNCTION`.
         """
+        # Before it is read, so that no change is missed that comes while functions start.
+        self._seen = signature(assembly.directory if isinstance(assembly, CloudAssembly) else assembly) if watch else frozenset()
         self.assembly = assembly if isinstance(assembly, CloudAssembly) else CloudAssembly.load(assembly, parameters=parameters)
         self.failed = asyncio.Event()
         self._deployed = self.assembly
@@ -265,7 +267,9 @@ class Emulator:
         finally:
             model.cancel()
         if self._watch:
-            self._watching = asyncio.get_running_loop().create_task(watch(self.assembly.directory, self.reload))
+            self._watching = asyncio.get_running_loop().create_task(
+                watch_assembly(self.assembly.directory, self.reload, self._seen)
+            )
 
     async def _deploy(self, assembly: CloudAssembly) -> list[str]:
         """Makes what an assembly holds answer behind the fronts, and lets go of what it held before. The names of what changed."""

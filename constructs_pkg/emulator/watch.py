@@ -31,14 +31,16 @@ def signature(directory: Path) -> frozenset[tuple[str, int, int]]:
     return frozenset(found)
 
 
-async def watch(directory: Path, on_change: Callable[[], Awaitable[None]]) -> None:
+async def watch_assembly(
+    directory: Path, on_change: Callable[[], Awaitable[None]], seen: frozenset[tuple[str, int, int]]
+) -> None:
     """Calls each time the assembly has changed and is quiet again. Never returns.
 
     Args:
         directory: The `cdk.out` folder.
         on_change: What to do.
+        seen: The signature from before the assembly was read: what has changed since then is a change, too.
     """
-    seen = await asyncio.to_thread(signature, directory)
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         now = await asyncio.to_thread(signature, directory)

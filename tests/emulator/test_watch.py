@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from constructs_pkg.emulator import Emulator
 from constructs_pkg.emulator.watch import signature
 from tests.emulator.support import App, call, grant
 from tests.emulator.support import wait_for as wait
@@ -138,6 +139,22 @@ def test_code_that_is_changed_in_place_is_seen(changing, emulate, logs) -> None:
     (app.directory / "Test.template.json").touch()
     wait_for(lambda: logs.having("made anew"))
     assert ask(emulator).startswith(b"changed")
+
+
+def test_a_change_while_functions_start_is_seen(changing, emulate, logs, monkeypatch) -> None:
+    # The assembly has been read, and nobody watches it yet.
+    deploy = Emulator._deploy
+
+    async def deploy_late(self, assembly):
+        if not logs.having("changed meanwhile"):
+            logs("changed meanwhile")
+            changing("two")
+        return await deploy(self, assembly)
+
+    monkeypatch.setattr(Emulator, "_deploy", deploy_late)
+    emulator = emulate(changing("one"), watch=True)
+    wait_for(lambda: logs.having("the assembly has changed: "))
+    assert ask(emulator).startswith(b"two")
 
 
 def test_files_that_are_being_written_are_not_an_error(tmp_path: Path) -> None:
