@@ -11,6 +11,7 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0, // the page's policy loads no data: addresses
     modulePreload: false,
+    license: { fileName: "licenses.md" }, // of what is bundled: its authors ask for their notice to come along
     rolldownOptions: {
       output: {
         entryFileNames: "chat.js",
