@@ -146,7 +146,7 @@ def _tasks(
             _say(f"{name} is left out: {error}")
             continue
         gzip = name in (rows.OURS, rows.AGAIN)
-        if name == rows.WRAPPED:
+        if name in (rows.WRAPPED, rows.APP_FLOOR):
             tasks[name] = partial(measures.start, program)
         elif streaming:
             tasks[name] = partial(measures.streams, program, effort, gzip=gzip)

@@ -56,6 +56,8 @@ def programs(peers: Peers) -> dict[str, Program]:
     ]
     wrapper = [str(RUNTIME / "streaming-wrapper"), python, "/var/runtime/bootstrap.py"]
     found.append(Program("ours, by its wrapper", wrapper, "ours", "index.handler", {}))
+    loop = [python, str(HERE / "bare" / "loop.py")]
+    found.append(Program("a bare loop", loop, "bare", "loop.main", {}))
     if peers.has("awslambdaric"):
         found.append(Program("awslambdaric", [python, "-m", "awslambdaric", "index.handler"], "stock", "index.handler", {}))
     if peers.node is not None:
@@ -69,6 +71,7 @@ def programs(peers: Peers) -> dict[str, Program]:
             Program(name, [python, "-m", "streaming_runtime"], "web", "streaming_runtime.asgi.handler", asgi)
             for name in ("ours, FastAPI", "ours, FastAPI again")
         ]
+        found.append(Program("importing FastAPI", [*loop, "app"], "web", "loop.main", {"PYTHONPATH": str(HERE / "web")}))
     return {program.name: program for program in found}
 
 

@@ -50,6 +50,7 @@ STOCK, NODE, OURS, AGAIN = "awslambdaric", "Node", "ours", "ours again"
 WRAPPED = "ours, by its wrapper"
 APP, APP_AGAIN = "ours, FastAPI", "ours, FastAPI again"
 SERVER, FAST_SERVER = "uvicorn", "uvicorn, uvloop"
+FLOOR, APP_FLOOR = "a bare loop", "importing FastAPI"
 CONSTRUCT, HAND_WRITTEN, CONSTRUCT_AGAIN = "StreamingFunction", "hand-written L2", "StreamingFunction again"
 SYNTHESIS = "synthesis_ms"
 CLIENT, HTTPX, CLIENT_AGAIN = "StreamingClient", "bare httpx", "StreamingClient again"
@@ -71,6 +72,8 @@ ROWS = (
     Row("next to first byte", m.FIRST_BYTE, OURS, NODE, AGAIN, at_most=0.4),
     Row("CPU of an invocation", m.CPU, OURS, STOCK, AGAIN, at_most=0.5),
     Row("CPU of an invocation", m.CPU, OURS, NODE, AGAIN, at_most=0.3),
+    Row("next to first byte, of a bare loop", m.FIRST_BYTE, FLOOR, STOCK),
+    Row("CPU of an invocation, of a bare loop", m.CPU, FLOOR, STOCK),
     Row("throughput, 64 KiB chunks", m.BIG, OURS, NODE, AGAIN, at_least=1.0),
     Row("throughput, 1 KiB chunks", m.MIDDLE, OURS, NODE, AGAIN, at_least=1.0),
     Row("throughput, 20-byte tokens", m.SMALL, OURS, NODE, AGAIN, at_least=1.3),
@@ -85,6 +88,7 @@ ROWS = (
     Row("20-byte tokens, caller accepts gzip", m.SMALL, OURS, NODE, AGAIN, ours_key=m.SMALL_GZIP),
     Row("FastAPI, first byte", m.FIRST_BYTE, APP, SERVER, APP_AGAIN, at_most=0.6),
     Row("FastAPI, spawn to ready", m.SPAWN, APP, SERVER, APP_AGAIN, at_most=0.6),
+    Row("FastAPI, spawn to ready, its import alone", m.SPAWN, APP_FLOOR, SERVER),
     Row("FastAPI, first byte", m.FIRST_BYTE, APP, FAST_SERVER, APP_AGAIN),
     Row("FastAPI, spawn to ready", m.SPAWN, APP, FAST_SERVER, APP_AGAIN),
     *(
