@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,10 @@ def test_the_same_tests_run_against_what_environment_variables_name(run, tmp_pat
     outputs, profiles = tmp_path / "outputs.json", tmp_path / "credentials"
     app = f"{shlex.quote(sys.executable)} {shlex.quote(str(SUITE / 'app.py'))}"
     running = run("--json", "--app", app, "--outputs-file", str(outputs))
+    # Somebody has to read its log: a full pipe would hold it up.
+    reading = threading.Thread(target=running.process.stderr.read, daemon=True)
     document = running.document()
+    reading.start()
     stack = json.loads(outputs.read_text())["StreamingLambdaConformance"]
     assert stack["StreamingUrl"] in {row["url"] for row in document["functions"]}
     stranger = document["principals"]["StreamingLambdaConformance/Stranger"]
@@ -77,7 +81,8 @@ def test_the_same_tests_run_against_what_environment_variables_name(run, tmp_pat
         **variables_of(document["principals"]["admin"]),
     )
     running.process.send_signal(signal.SIGTERM)
-    running.finish()
+    running.process.wait(30)
+    reading.join(30)
     assert told.returncode == 0, told.stdout + told.stderr
     passed = re.search(r"(\d+) passed", told.stdout)
     assert passed is not None
