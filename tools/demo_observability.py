@@ -14,12 +14,12 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any, Final
 
 import boto3
 
 from constructs_pkg.client import Data, StreamingClientError
-from stacks.observability.stack import PAGE
 from tools import terminal
 from tools.local_stack import LocalStack, local_aws, running
 from tools.page_server import PageServer, serving
@@ -30,6 +30,7 @@ CALLER: Final = "ObservabilityStack/Caller"
 PEOPLE: Final = "ObservabilityStack/People/Role"
 """Whom the page signs as: those who signed in. Signing in itself is Cognito's, and not emulated."""
 
+PAGE: Final = Path(__file__).parents[1] / "stacks" / "observability" / "page"
 PORT: Final = 8101
 FUNCTIONS: Final = ("chat", "speech", "search")
 HISTORY_MINUTES: Final = 30
