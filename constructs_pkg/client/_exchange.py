@@ -129,9 +129,9 @@ class ClientCore:
             decoder_for(dialect=dialect)  # refuses an unknown one before anything is sent
         method = method.upper()
         merged = {name.lower(): value for name, value in self.headers.items()}
-        body = content.encode() if isinstance(content, str) else content
+        body = _utf8(content) if isinstance(content, str) else content
         if json is not None:
-            body = _json.dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+            body = _utf8(_json.dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
             merged["content-type"] = "application/json"
         merged.update({name.lower(): value for name, value in (headers or {}).items()})
         merged.setdefault("accept-encoding", "gzip")
@@ -251,6 +251,16 @@ def drive(steps: Generator[Step, Any, T], do: Callable[[Step], object]) -> T:
                 step = steps.send(result)
     except StopIteration as done:
         return cast("T", done.value)
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(
+            f"NOT_UTF8: the request's body holds half of a surrogate pair ({text[error.start]!a}), which UTF-8 has no bytes for; "
+            "mend the text before, as with text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')."
+        ) from None
 
 
 def _counted(place: str | None, stream_id: str | None) -> int:

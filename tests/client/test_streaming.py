@@ -509,6 +509,8 @@ def test_a_server_that_is_not_there_is_said(read: Read) -> None:
     ("arguments", "code"),
     [
         ({"json": 1, "content": b"1"}, "TWO_BODIES"),
+        ({"json": {"text": "half \ud83d of one"}}, "NOT_UTF8"),
+        ({"content": "half \ud83d of one"}, "NOT_UTF8"),
         ({"dialect": "chat"}, "UNKNOWN_DIALECT"),
         ({"path": "https://example.com/"}, "OTHER_ORIGIN"),
         ({"headers": {"x-bad": "a\nb"}}, "BAD_REQUEST"),
