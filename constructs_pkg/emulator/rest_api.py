@@ -27,7 +27,7 @@ from constructs_pkg.emulator.rest.routes import find_method
 from constructs_pkg.emulator.rest.sink import RestSink
 from constructs_pkg.emulator.rest.throttle import TokenBucket
 from constructs_pkg.emulator.service import request_context
-from constructs_pkg.emulator.url_event import encode_event
+from constructs_pkg.emulator.url_event import MAX_EVENT_BYTES, encode_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -171,6 +171,12 @@ class RestApiFront:
             exchange.respond(status, [*headers, *mocked.items()], b"")
             return
         service, qualifier = self._service(gate, stage, method, path)
+        payload = encode_event(event_with(principal, authorizer))
+        if len(payload) > MAX_EVENT_BYTES:
+            # Lambda refuses it. That API Gateway then says what it says to more than 10 MB is unproven.
+            raise GatewayError(
+                "REQUEST_TOO_LARGE", "Request Entity Too Large", f"the event of it is larger than {MAX_EVENT_BYTES} bytes"
+            )
         sink = RestSink(
             exchange,
             streams=method.integration.streams,
@@ -180,7 +186,6 @@ class RestApiFront:
             refuse=refuse,
             warn=self._log,
         )
-        payload = encode_event(event_with(principal, authorizer))
         arn = service.invoked_arn(qualifier)
         invocation = Invocation(payload=payload, invoked_arn=arn, sink=sink, caller=exchange, trace_id=trace_id)
         sink.attach(invocation)

@@ -96,6 +96,19 @@ def test_nothing_is_null_that_is_there_and_everything_else_is(app, emulate) -> N
     assert event["requestContext"]["identity"]["userArn"] is None
 
 
+@pytest.mark.parametrize("size", [10_485_761, 6_400_000], ids=["for API Gateway", "for Lambda"])
+def test_a_body_that_is_too_large_is_413_and_runs_nothing(app, emulate, size: int) -> None:
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+    # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    app.function("Fn", SHOW, auth=None)
+    app.rest_api("Api", {"POST /": {"AuthorizationType": "NONE"}})
+    emulator = emulate(app)
+    response = ask(emulator, principal=None, body=b"x" * size)
+    assert (response.status, json.loads(response.read())) == (413, {"message": "Request Entity Too Large"})
+    response = ask(emulator, principal=None, body=b"x" * 6_000_000)
+    assert response.status == 200
+
+
 @pytest.fixture
 def guarded(app, emulate):
     app.function("Fn", SHOW, auth=None)
