@@ -27,6 +27,7 @@ from benchmarks.emulated import Caller, Emulated
 from benchmarks.measures import births
 from benchmarks.programs import RUNTIME, Program
 from benchmarks.ratios import rotated
+from benchmarks.relay import Relay
 from benchmarks.server import BenchmarkError
 
 if TYPE_CHECKING:
@@ -88,6 +89,21 @@ class Bare:
         self.chunks.close()
 
 
+class Relays:
+    """The same function again, and between it and its caller no more than has to be."""
+
+    def __init__(self) -> None:
+        self.calls = Relay({})
+        self.chunks = Relay({"STREAM_FLUSH_INTERVAL_MICROSECONDS": "0"})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.calls.close()
+        self.chunks.close()
+
+
 class Emulation:
     """One emulator, and a connection to each of its functions."""
 
@@ -129,9 +145,9 @@ def _loop(call: Callable[[bytes], object], requests: Sequence[bytes]) -> float:
     return (time.perf_counter() - begin) / (len(requests) - WARM_UP)
 
 
-def one_round(programs: dict[str, Emulation], bare: Bare, effort: Effort, number: int) -> dict[str, Sample]:
-    """What each emulator adds, by its name, and what the bare loop takes by itself."""
-    names = [*programs, rows.BARE]
+def one_round(programs: dict[str, Emulation], bare: Bare, relays: Relays, effort: Effort, number: int) -> dict[str, Sample]:
+    """What each emulator adds, by its name, what a relay does, and what the bare loop takes by itself."""
+    names = [*programs, rows.BARE, rows.RELAY]
     loops: dict[tuple[str, str], list[float]] = {}
     cpu = dict.fromkeys(programs, 0.0)
     count = effort.calls + WARM_UP
@@ -141,6 +157,10 @@ def one_round(programs: dict[str, Emulation], bare: Bare, effort: Effort, number
                 taken = _loop(lambda _: bare.calls.invoke("/first", marker=b"hello"), [b""] * count)
                 loops.setdefault((name, ""), []).append(taken)
                 continue
+            if name == rows.RELAY:
+                caller = relays.calls.caller
+                loops.setdefault((name, ""), []).append(_loop(caller.call, [caller.request("/first")] * count))
+                continue
             one = programs[name]
             signed = one.sign(count)
             before = one.emulated.cpu_seconds()
@@ -149,7 +169,10 @@ def one_round(programs: dict[str, Emulation], bare: Bare, effort: Effort, number
             loops.setdefault((name, "open"), []).append(taken)
             loops.setdefault((name, "signed"), []).append(_loop(one.signed.call, signed))
     alone = median(loops[rows.BARE, ""])
-    found: dict[str, Sample] = {rows.BARE: {rows.EMULATOR_LOOP: alone * 1e6}}
+    found: dict[str, Sample] = {
+        rows.BARE: {rows.EMULATOR_LOOP: alone * 1e6},
+        rows.RELAY: {rows.EMULATOR_OPEN: (median(loops[rows.RELAY, ""]) - alone) * 1e6},
+    }
     for name in programs:
         opened, signed_ = (median(loops[name, kind]) for kind in ("open", "signed"))
         found[name] = {
@@ -158,16 +181,18 @@ def one_round(programs: dict[str, Emulation], bare: Bare, effort: Effort, number
             rows.EMULATOR_SIGNED: (signed_ - alone) * 1e6,
             rows.EMULATOR_CPU: cpu[name] / (effort.blocks * count) * 1e6,
         }
-    _chunks(programs, bare, effort, number, found)
+    _chunks(programs, bare, relays, effort, number, found)
     _first_bytes(programs, effort, number, found)
     return found
 
 
-def _chunks(programs: dict[str, Emulation], bare: Bare, effort: Effort, number: int, found: dict[str, Sample]) -> None:
+def _chunks(
+    programs: dict[str, Emulation], bare: Bare, relays: Relays, effort: Effort, number: int, found: dict[str, Sample]
+) -> None:
     """Chunks of 1 KiB, each written by itself: as fast as they go, and one every 5 ms."""
     fast, paced = f"/bytes/{CHUNK}/{effort.chunks}", f"/paced/{CHUNK}/{effort.paced}/5"
     totals: dict[str, list[float]] = {name: [] for name in (*programs, rows.BARE)}
-    delays: dict[str, list[float]] = {name: [] for name in (*programs, rows.BARE)}
+    delays: dict[str, list[float]] = {name: [] for name in (*programs, rows.BARE, rows.RELAY)}
     cpu: dict[str, list[float]] = {name: [] for name in programs}
     for turn in range(3):
         for name in rotated(list(totals), number + turn):
@@ -180,6 +205,9 @@ def _chunks(programs: dict[str, Emulation], bare: Bare, effort: Effort, number: 
             before = one.emulated.cpu_seconds()
             delays[name] += _delays(one.chunks.arrivals(one.chunks.request(paced)), effort.paced)
             cpu[name].append((one.emulated.cpu_seconds() - before) / effort.paced)
+        relayed = relays.chunks.caller
+        delays[rows.RELAY] += _delays(relayed.arrivals(relayed.request(paced)), effort.paced)
+    found[rows.RELAY][rows.EMULATOR_CHUNK_ALONE] = (median(delays[rows.RELAY]) - median(delays[rows.BARE])) / 1e3
     for name in programs:
         many = median(totals[name]) - median(totals[rows.BARE])
         alone = median(delays[name]) - median(delays[rows.BARE])
@@ -221,11 +249,11 @@ def samples(rounds: int, effort: Effort) -> dict[str, list[Sample]]:
         _synthesize(Path(folder), effort.crowd)
         for number in range(rounds):
             with ExitStack() as stack:
-                bare = stack.enter_context(Bare())
+                bare, relays = stack.enter_context(Bare()), stack.enter_context(Relays())
                 programs = {
                     name: stack.enter_context(Emulation(Path(folder) / "calls")) for name in (rows.EMULATOR, rows.EMULATOR_AGAIN)
                 }
-                for name, sample in one_round(programs, bare, effort, number).items():
+                for name, sample in one_round(programs, bare, relays, effort, number).items():
                     found.setdefault(name, []).append(sample)
         with Emulated(Path(folder) / "crowd") as emulated:
             found[rows.CROWD] = [crowd.measure(emulated, effort.crowd, effort.crowd_seconds)]

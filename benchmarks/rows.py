@@ -56,6 +56,7 @@ SYNTHESIS = "synthesis_ms"
 CLIENT, HTTPX, CLIENT_AGAIN = "StreamingClient", "bare httpx", "StreamingClient again"
 CLIENT_FIRST, CLIENT_ALONE, CLIENT_BURST = "client_first_event_us", "client_{}_alone_us", "client_{}_burst_us"
 EMULATOR, EMULATOR_AGAIN, BARE, CROWD, HOUR = "emulator", "emulator again", "bare loop", "emulator, a crowd", "emulator, an hour"
+RELAY = "bare relay"
 EMULATOR_LOOP, EMULATOR_CPU = "emulator_loop_us", "emulator_cpu_us"
 EMULATOR_OPEN, EMULATOR_SIGNED = "emulator_open_us", "emulator_signed_us"
 EMULATOR_CHUNK_MANY, EMULATOR_CHUNK_ALONE, EMULATOR_CHUNK_CPU = (
@@ -100,9 +101,11 @@ ROWS = (
     Row("emulator, added to an invocation", EMULATOR_OPEN, EMULATOR, "", EMULATOR_AGAIN, at_most=300.0),
     Row("emulator, added to an invocation with IAM auth", EMULATOR_SIGNED, EMULATOR, "", EMULATOR_AGAIN, at_most=300.0),
     Row("emulator, invocations in a loop", EMULATOR_LOOP, EMULATOR, BARE, EMULATOR_AGAIN),
+    Row("bare relay, added to an invocation", EMULATOR_OPEN, RELAY),
     Row("emulator, CPU of an invocation", EMULATOR_CPU, EMULATOR, "", EMULATOR_AGAIN),
     Row("emulator, added to a 1 KiB chunk of many", EMULATOR_CHUNK_MANY, EMULATOR, "", EMULATOR_AGAIN, at_most=50.0),
     Row("emulator, added to a 1 KiB chunk by itself", EMULATOR_CHUNK_ALONE, EMULATOR, "", EMULATOR_AGAIN, at_most=50.0),
+    Row("bare relay, added to a 1 KiB chunk by itself", EMULATOR_CHUNK_ALONE, RELAY),
     Row("emulator, CPU of a 1 KiB chunk by itself", EMULATOR_CHUNK_CPU, EMULATOR, "", EMULATOR_AGAIN),
     *(
         Row(

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 60.0
 _SPIN_SECONDS = 0.003  # how long the system takes to wake the server is not the program's doing
-_END = b"\r\n0\r\n\r\n"
-_ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n" + b'{"status":"OK"}\n'
+END = b"\r\n0\r\n\r\n"
+ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n" + b'{"status":"OK"}\n'
 
 
 class BenchmarkError(Exception):
@@ -86,7 +86,7 @@ class Session:
         self._waiting: socket.socket | None = None
         self._count = 0
         self._answers: dict[tuple[object, ...], bytes] = {}
-        variables = {**_lambda_variables(self._listener.getsockname()[1], folder, handler), **environment}
+        variables = {**lambda_variables(self._listener.getsockname()[1], folder, handler), **environment}
         self.spawned_at = time.perf_counter()
         self.process = subprocess.Popen(
             command,
@@ -156,7 +156,7 @@ class Session:
             while len(seen) < place + length:
                 seen += self._receive(connection)
         total = time.perf_counter()
-        connection.sendall(_ACCEPTED)
+        connection.sendall(ACCEPTED)
         return Answer(first - begin, total - begin, arrivals)
 
     def cpu_seconds(self) -> float:
@@ -167,15 +167,15 @@ class Session:
         """Reads a chunked body as fast as it comes: nothing but its end is looked for, which no benchmark's own bytes contain."""
         buffer = bytearray(1_048_576)
         view = memoryview(buffer)
-        tail = seen[-len(_END) :]
-        while tail != _END:
+        tail = seen[-len(END) :]
+        while tail != END:
             size = connection.recv_into(buffer)
             if not size:
                 raise self._failure("closed the connection in the middle of its answer")
             if arrivals is not None:
                 arrivals.append((time.monotonic_ns(), bytes(view[:size])))
-            tail = (tail + bytes(view[max(0, size - len(_END)) : size]))[-len(_END) :]
-            if tail.endswith(b"\r\n\r\n") and tail != _END:
+            tail = (tail + bytes(view[max(0, size - len(END)) : size]))[-len(END) :]
+            if tail.endswith(b"\r\n\r\n") and tail != END:
                 raise self._failure(f"ended its answer with trailers: {bytes(view[:size])[-300:]!r}")
 
     def _read_head(self) -> tuple[socket.socket, bytearray]:
@@ -255,7 +255,7 @@ def cpu_seconds(pid: int) -> float:
     return 60 * float(minutes.replace(":", "") or 0) + float(seconds)
 
 
-def _lambda_variables(port: int, folder: Path, handler: str) -> dict[str, str]:
+def lambda_variables(port: int, folder: Path, handler: str) -> dict[str, str]:
     """The environment that Lambda gives a function whose log is JSON, as our constructs ask for."""
     return {
         "PATH": os.environ["PATH"],
