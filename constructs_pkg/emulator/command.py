@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import signal
 import sys
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 DONE, FAILED, USAGE = 0, 1, 2
+
+GARBAGE_THRESHOLD = 10_000
+"""So many new objects are looked through for garbage at once. An invocation makes hardly any that only this finds."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -186,6 +190,7 @@ async def _serve(emulator: Emulator, screen: Screen, app: SynthesizedApp | None,
                 args.outputs_file.write_text(json.dumps(emulator.outputs, indent=2) + "\n", encoding="utf-8")
             except OSError as error:
                 return _say(f"OUTPUTS_FILE: {args.outputs_file} cannot be written: {error.strerror}; name another", FAILED)
+        _look_for_garbage_less()
         print(json.dumps(document, separators=(",", ":")) if args.json else describe(document), flush=True)
         failing = asyncio.ensure_future(emulator.failed.wait())
         lasting = [asyncio.ensure_future(keep_showing(emulator, screen))]
@@ -204,6 +209,12 @@ async def _serve(emulator: Emulator, screen: Screen, app: SynthesizedApp | None,
         if app is not None:
             app.end()
         await emulator.stop()
+
+
+def _look_for_garbage_less() -> None:
+    """What is here now, modules and templates above all, stays to the end: looking through it again and again would cost every call."""
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD)
 
 
 class _NoAssembly(Exception):
