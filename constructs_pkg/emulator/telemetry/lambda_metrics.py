@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/urls-monitoring.html (Function URLs
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,13 +24,11 @@ class _Several:
         self._store = store
         self._name = name
         self._sets = sets
-        self._group: Group | None = None
 
-    def add(self, value: float) -> None:
-        """Takes a sample."""
-        if self._group is None:
-            self._group = self._store.group([self._store.series(NAMESPACE, self._name, dimensions) for dimensions in self._sets])
-        self._group.add(value)
+    @functools.cached_property
+    def group(self) -> Group:
+        """What takes its samples. Made at the first one, from which on the metric is known."""
+        return self._store.group([self._store.series(NAMESPACE, self._name, dimensions) for dimensions in self._sets])
 
 
 class AliasSeries:
@@ -43,6 +42,7 @@ class AliasSeries:
             qualifier: The alias or version, or None.
             version: The version behind it.
         """
+        self._store = store
         resource = {"FunctionName": name, "Resource": f"{name}:{qualifier}" if qualifier else name}
         own = [resource]
         if qualifier not in (None, version):
@@ -62,27 +62,31 @@ class AliasSeries:
 
     def invoked(self, *, seconds: float | None, failed: bool) -> None:
         """An invocation is over. `seconds` is None where it never reached an environment."""
-        self._invocations.add(1)
-        self._errors.add(float(failed))
-        self._throttles.add(0)
+        samples = [(self._invocations.group, 1.0), (self._errors.group, float(failed)), (self._throttles.group, 0.0)]
         if seconds is not None:
-            self._duration.add(seconds * 1000)
+            samples.append((self._duration.group, seconds * 1000))
+        self._store.put_down(samples)
 
     def throttled(self) -> None:
         """An invocation was refused, which is neither an invocation nor an error."""
-        self._throttles.add(1)
+        self._throttles.group.add(1)
 
     def concurrent(self, here: int, function: int, account: int) -> None:
         """So many are under way, by this qualifier, of this function, of all."""
-        self._concurrent_here.add(here)
-        self._concurrent_function.add(function)
-        self._concurrent_account.add(account)
+        self._store.put_down(
+            (
+                (self._concurrent_here.group, here),
+                (self._concurrent_function.group, function),
+                (self._concurrent_account.group, account),
+            )
+        )
 
     def provisioned(self, *, spilled: bool, busy: int, allocated: int) -> None:
         """An invocation of a version that has provisioned environments; whether none was free, and how many of them are busy."""
-        (self._spilled if spilled else self._provisioned_calls).add(1)
-        self._provisioned_busy.add(busy)
-        self._utilization.add(busy / allocated)
+        calls = self._spilled if spilled else self._provisioned_calls
+        self._store.put_down(
+            ((calls.group, 1), (self._provisioned_busy.group, busy), (self._utilization.group, busy / allocated))
+        )
 
 
 class UrlSeries:
@@ -95,6 +99,7 @@ class UrlSeries:
             name: The function's name.
             qualifier: The alias that the URL is on; None for $LATEST.
         """
+        self._store = store
         resource = {"FunctionName": name, "Resource": f"{name}:{qualifier or '$LATEST'}"}
         sets = [{"FunctionName": name}, resource]
         if qualifier is None:
@@ -106,7 +111,11 @@ class UrlSeries:
 
     def answered(self, status: int, seconds: float) -> None:
         """A request was answered, refused ones too. A caller that left before there was a status counts as a request alone."""
-        self._requests.add(1)
-        self._4xx.add(float(400 <= status < 500))
-        self._5xx.add(float(status >= 500))
-        self._latency.add(seconds * 1000)
+        self._store.put_down(
+            (
+                (self._requests.group, 1),
+                (self._4xx.group, float(400 <= status < 500)),
+                (self._5xx.group, float(status >= 500)),
+                (self._latency.group, seconds * 1000),
+            )
+        )

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from constructs_pkg.assembly import AssemblyError
 from constructs_pkg.emulator.telemetry.filter_patterns import FilterPattern, PatternUnknown, select
@@ -22,6 +22,25 @@ MOST_DIMENSIONS = 30
 
 Sample = tuple[str, str, float, dict[str, str]]
 """Namespace, name, value and dimensions."""
+
+EMBEDDED = "_aws"
+"""What every record in embedded metric format has."""
+
+_WITH_NUMBERS = (int, float, str)
+
+
+class EmbeddedSamples(NamedTuple):
+    """Samples of a record in embedded metric format that share a namespace and dimensions.
+
+    Attributes:
+        samples: Name and value of each.
+        at: In seconds since 1970; None for now.
+    """
+
+    namespace: str
+    dimensions: dict[str, str]
+    samples: list[tuple[str, float]]
+    at: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,12 +121,12 @@ def read_metric_filters(assembly: CloudAssembly) -> tuple[list[MetricFilter], li
     return filters, refused
 
 
-def embedded_samples(document: Any) -> Iterator[tuple[Sample, float | None]]:
-    """The metrics of a record in embedded metric format, each with its time in seconds since 1970; nothing for any other document.
+def embedded_samples(document: Any) -> Iterator[EmbeddedSamples]:
+    """The metrics of a record in embedded metric format; nothing for any other document.
 
     A record that breaks the format gives what of it can be understood: CloudWatch drops the rest in silence, too.
     """
-    head = document.get("_aws") if isinstance(document, dict) else None
+    head = document.get(EMBEDDED) if isinstance(document, dict) else None
     if not isinstance(head, dict):
         return
     time_ms = _number(head.get("Timestamp"))
@@ -116,18 +135,26 @@ def embedded_samples(document: Any) -> Iterator[tuple[Sample, float | None]]:
         namespace = directive.get("Namespace")
         if not isinstance(namespace, str):
             continue
+        samples = _samples(directive, document)
         sets = directive.get("Dimensions", [[]])
         for names in sets if isinstance(sets, list) else [[]]:
             if not isinstance(names, list) or len(names) > MOST_DIMENSIONS or any(name not in document for name in names):
                 continue
-            dimensions = {str(name): str(document[name]) for name in names}
-            for metric in _dicts(directive.get("Metrics")):
-                name = str(metric.get("Name"))
-                values = document.get(name)
-                for value in values if isinstance(values, list) else [values]:
-                    number = _number(value)
-                    if number is not None:
-                        yield (namespace, name, number, dimensions), at
+            if samples:
+                yield EmbeddedSamples(namespace, {str(name): str(document[name]) for name in names}, samples, at)
+
+
+def _samples(directive: Mapping[str, Any], document: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Name and value of each metric that a directive tells of."""
+    found: list[tuple[str, float]] = []
+    for metric in _dicts(directive.get("Metrics")):
+        name = str(metric.get("Name"))
+        values = document.get(name)
+        for value in values if isinstance(values, list) else (values,):
+            number = _number(value)
+            if number is not None:
+                found.append((name, number))
+    return found
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
@@ -135,7 +162,7 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, _WITH_NUMBERS):
         return None
     try:
         return float(value)

@@ -57,8 +57,11 @@ class Samples:
 
     def add(self, value: float) -> None:
         """Takes one sample."""
-        if self.values is not None or (self.count and value != self.least):
-            self._keep((value,))
+        if self.values is None:
+            if self.count and value != self.least:
+                self._keep((value,))
+        elif len(self.values) < MOST_VALUES:
+            self.values.append(value)
         self.count += 1
         self.total += value
         if value < self.least:
@@ -209,7 +212,7 @@ class Group:
 
     def add(self, value: float) -> None:
         """Takes a sample of now for each."""
-        self._store.put_down(self, value)
+        self._store.put_down([(self, value)])
 
 
 class MetricStore:
@@ -230,16 +233,17 @@ class MetricStore:
         """Several metrics that always get the same samples."""
         return Group(self, series)
 
-    def put_down(self, group: Group, value: float) -> None:
-        """Takes a sample of now for a group."""
+    def put_down(self, samples: Iterable[tuple[Group, float]]) -> None:
+        """Takes samples of now, each for a group."""
         second = int(self.clock())
         with self._lock:
             if second != self._second:
                 self._hand_over()
                 self._second = second
-            if not group.values:
-                self._put_down.append(group)
-            group.values.append(value)
+            for group, value in samples:
+                if not group.values:
+                    self._put_down.append(group)
+                group.values.append(value)
 
     def _hand_over(self) -> None:
         """Hands what was put down in a second to the metrics; for those who hold the lock."""
@@ -251,7 +255,9 @@ class MetricStore:
 
     def series(self, namespace: str, name: str, dimensions: Mapping[str, str] | None = None) -> Series:
         """The metric, made at the first call."""
-        key = (namespace, name, frozenset((dimensions or {}).items()))
+        return self._of((namespace, name, frozenset((dimensions or {}).items())))
+
+    def _of(self, key: MetricKey) -> Series:
         series = self._series.get(key)
         if series is None:
             series = Series(self._lock, self.clock)
@@ -263,7 +269,22 @@ class MetricStore:
         self, namespace: str, name: str, value: float, dimensions: Mapping[str, str] | None = None, *, at: float | None = None
     ) -> None:
         """Takes a sample of a metric."""
-        self.series(namespace, name, dimensions).add(value, at=at)
+        self.put_all(namespace, [(name, value)], dimensions, at=at)
+
+    def put_all(
+        self,
+        namespace: str,
+        samples: Iterable[tuple[str, float]],
+        dimensions: Mapping[str, str] | None = None,
+        *,
+        at: float | None = None,
+    ) -> None:
+        """Takes samples of several metrics with the same dimensions, each with its metric's name."""
+        second = int(self.clock() if at is None else at)
+        of = frozenset((dimensions or {}).items())
+        with self._lock:
+            for name, value in samples:
+                self._of((namespace, name, of)).add_at(second, value)
 
     def known(self) -> list[tuple[str, str, dict[str, str]]]:
         """Namespace, name and dimensions of every metric that was ever written or asked for."""

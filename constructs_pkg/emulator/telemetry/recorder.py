@@ -17,7 +17,13 @@ from uuid import uuid4
 
 from constructs_pkg.emulator.telemetry import lambda_metrics, platform_logs
 from constructs_pkg.emulator.telemetry.alarms import Alarms, AlarmState, read_alarms
-from constructs_pkg.emulator.telemetry.log_events import LogGroupFilters, MetricFilter, embedded_samples, read_metric_filters
+from constructs_pkg.emulator.telemetry.log_events import (
+    EMBEDDED,
+    LogGroupFilters,
+    MetricFilter,
+    embedded_samples,
+    read_metric_filters,
+)
 from constructs_pkg.emulator.telemetry.metrics import MetricStore
 from constructs_pkg.emulator.telemetry.platform_logs import LEVELS, TEXT_LEVEL, Answer, PlatformEvent
 
@@ -33,8 +39,7 @@ if TYPE_CHECKING:
 KEPT_LINES = 10_000
 """So many log lines are kept for those who ask."""
 
-_EMBEDDED = '"_aws"'
-"""What stands in every record of CloudWatch's embedded metric format."""
+_EMBEDDED = f'"{EMBEDDED}"'
 
 APPLICATION_LEVELS = {"TRACE": 0, "DEBUG": 1, "INFO": 2, "WARN": 3, "ERROR": 4, "FATAL": 5}
 
@@ -217,9 +222,9 @@ class Telemetry:
         if filters is not None:
             for namespace, name, value, dimensions in filters.samples(line, document):
                 self.metrics.put(namespace, name, value, dimensions)
-        if document is not None:
-            for (namespace, name, value, dimensions), at in embedded_samples(document):
-                self.metrics.put(namespace, name, value, dimensions, at=at)
+        if isinstance(document, dict) and EMBEDDED in document:
+            for namespace, dimensions, samples, at in embedded_samples(document):
+                self.metrics.put_all(namespace, samples, dimensions, at=at)
 
 
 class FunctionTelemetry:
@@ -249,7 +254,7 @@ class FunctionTelemetry:
 
     def _line(self, text: str, tail: LogTail | None) -> None:
         document = _document(text)
-        if self._json and isinstance(document, dict) and "_aws" not in document:
+        if self._json and isinstance(document, dict) and EMBEDDED not in document:
             level = APPLICATION_LEVELS.get(str(document.get("level", "")).upper(), APPLICATION_LEVELS["INFO"])
             if "level" in document and level < self._application_level:
                 return
