@@ -132,7 +132,21 @@ def _steps(selector: str) -> Callable[[Any], list[Any]]:
             here = below
         return here
 
-    return walk
+    if None in steps:
+        return walk
+    kinds = [(step, dict if isinstance(step, str) else list) for step in steps]
+
+    def walk_one_way(document: Any) -> list[Any]:
+        try:
+            for step, kind in kinds:
+                if not isinstance(document, kind):
+                    return []
+                document = document[step]
+        except LookupError:
+            return []
+        return [document]
+
+    return walk_one_way
 
 
 class _JsonPattern:

@@ -12,20 +12,18 @@ import functools
 import json
 import math
 import time
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARN": 30}
 """The system log levels, least first."""
 
-_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+_ENCODE = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 TEXT_LEVEL = "INFO"
 """Text logs have no level setting; what shows in them is what JSON logs show at INFO."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlatformEvent:
+class PlatformEvent(NamedTuple):
     """One event. `type` is such as `platform.start`, `level` is `DEBUG`, `INFO` or `WARN`."""
 
     type: str
@@ -33,8 +31,7 @@ class PlatformEvent:
     record: dict[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """How an invocation went, in seconds since it reached the environment.
 
     Attributes:
@@ -209,8 +206,13 @@ def text_lines(event: PlatformEvent) -> list[str]:
 
 def timestamp(when: float) -> str:
     """Milliseconds and a Z, as Lambda writes times. `when` is in seconds since 1970."""
-    second, microseconds = divmod(round(when * 1e6), 1_000_000)
-    return f"{_second(second)}.{microseconds // 1000:03d}Z"
+    return _shown(round(when * 1e6) // 1000)
+
+
+@functools.lru_cache(maxsize=64)
+def _shown(millisecond: int) -> str:
+    second, rest = divmod(millisecond, 1000)
+    return f"{_second(second)}.{rest:03d}Z"
 
 
 @functools.lru_cache(maxsize=8)
@@ -220,7 +222,7 @@ def _second(second: int) -> str:
 
 def milliseconds(seconds: float) -> float:
     """Milliseconds with three digits, which is as fine as Lambda's own."""
-    return round(max(0.0, seconds) * 1000, 3)
+    return round(seconds * 1e6) / 1000 if seconds > 0 else 0.0
 
 
 def _report_line(record: dict[str, Any], metrics: dict[str, Any]) -> str:
