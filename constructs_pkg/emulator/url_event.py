@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_EVENT_BYTES = 6_291_456
 """Largest event, 6 MiB: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
 
-_ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 
 _TEXT_TYPES = ("text", "json", "xml", "javascript")
 """A body whose content type has one of these in its name is text, if it is UTF-8; every other body is base64."""
