@@ -35,6 +35,8 @@ _PHRASES = {status.value: status.phrase for status in http.HTTPStatus}
 
 _END_OF_CHUNK, _END_OF_BODY = b"\r\n", b"0\r\n\r\n"
 
+_MOST_HEADS, _LONGEST_KNOWN_HEAD = 64, 256
+
 
 class BadRequest(Exception):
     """What came is not HTTP, or not HTTP that is understood here. `status` is what to answer."""
@@ -73,7 +75,14 @@ class End(NamedTuple):
 Event = Head | bytes | End
 """A head, a piece of the body, the end."""
 
+_heads: dict[bytes, tuple[Head, int, int]] = {}
+"""Short heads met before, each with the state that follows it and the length of its body: a runtime asks for each invocation, and a
+caller on a connection that it keeps often asks, in the same words. Nobody changes what is in them."""
+
+_WITHOUT_TRAILERS = End([])
+
 _HEAD, _BODY, _CHUNK_SIZE, _CHUNK, _CHUNK_END, _TRAILERS, _DONE = range(7)
+_IN_BODY = frozenset({_BODY, _CHUNK})
 
 
 class RequestParser:
@@ -115,13 +124,22 @@ class RequestParser:
         Raises:
             BadRequest: they are no request.
         """
-        while (event := self._next()) is not None:
+        while (event := self.next_event()) is not None:
             yield event
 
-    def _next(self) -> Event | None:
+    def next_event(self) -> Event | None:
+        """The first of what is left of them; None where more bytes or `next_request` have to come first.
+
+        Raises:
+            BadRequest: they are no request.
+        """
         while True:
             state = self._state
-            if state in (_CHUNK, _BODY):
+            if state == _DONE:
+                return None
+            if state == _HEAD:
+                return self._head()
+            if state in _IN_BODY:
                 return self._piece()
             if state == _CHUNK_SIZE:
                 if not self._chunk_size():
@@ -129,17 +147,13 @@ class RequestParser:
             elif state == _CHUNK_END:
                 if not self._chunk_end():
                     return None
-            elif state == _HEAD:
-                return self._head()
-            elif state == _TRAILERS:
-                return self._trailers()
             else:
-                return None
+                return self._trailers()
 
     def _piece(self) -> Event | None:
         if self._left == 0:  # of a body whose length is known
             self._state = _DONE
-            return End([])
+            return _WITHOUT_TRAILERS
         data, at = self._data, self._at
         here = len(data) - at
         if here <= 0:
@@ -180,7 +194,7 @@ class RequestParser:
         if self._data.startswith(b"\r\n", self._at):
             self._at += 2
             self._state = _DONE
-            return End([])
+            return _WITHOUT_TRAILERS
         block = self._block()
         if block is None:
             return None
@@ -193,14 +207,15 @@ class RequestParser:
         block = self._block()
         if block is None:
             return None
-        first, _, rest = block.partition(b"\r\n")
-        line = _REQUEST_LINE.fullmatch(first)
-        if line is None:
-            raise BadRequest("the request line is none")
-        minor = int(line.group(3))
-        headers = _fields(rest) if rest else []
-        self._state, self._left, keep_alive, continues = _framing(headers, minor)
-        return Head(line.group(1), line.group(2), headers, keep_alive, minor, continues)
+        known = _heads.get(block)
+        if known is None:
+            known = _parsed(block)
+            if len(block) <= _LONGEST_KNOWN_HEAD:
+                if len(_heads) >= _MOST_HEADS:
+                    _heads.clear()
+                _heads[block] = known
+        head, self._state, self._left = known
+        return head
 
     def _block(self) -> bytes | None:
         """Lines up to an empty one, without it."""
@@ -212,6 +227,19 @@ class RequestParser:
         block = self._data[self._at : end]
         self._at = end + 4
         return block
+
+
+def _parsed(block: bytes) -> tuple[Head, int, int]:
+    """A head, and the state and the length of the body that follow it."""
+    first, _, rest = block.partition(b"\r\n")
+    line = _REQUEST_LINE.fullmatch(first)
+    if line is None:
+        raise BadRequest("the request line is none")
+    method, target, version = line.groups()
+    minor = int(version)
+    headers = _fields(rest) if rest else []
+    state, size, keep_alive, continues = _framing(headers, minor)
+    return Head(method, target, headers, keep_alive, minor, continues), state, size
 
 
 def _fields(block: bytes) -> RawHeaders:
@@ -285,7 +313,8 @@ class ResponseWriter:
         length = False
         for name, value in headers:
             lower = _in_lower_case(name)
-            if lower is None or _BAD_VALUE.search(value):
+            plain = value.isascii() and value.isprintable()  # nearly all are, and this is told faster than what is bad
+            if lower is None or (not plain and _BAD_VALUE.search(value)):
                 raise ValueError(f"HEADER_NOT_ALLOWED: {name!r} cannot stand in an HTTP response with its value")
             if lower == "content-length":
                 length = True

@@ -183,7 +183,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         if self.transport is None or self.transport.is_closing():
             return
         try:
-            for event in self._parser.events():
+            while (event := self._parser.next_event()) is not None:
                 if isinstance(event, bytes):
                     self.on_data(event)
                 elif isinstance(event, Head):
@@ -226,7 +226,10 @@ class HttpRequest:
     def header(self, name: str) -> str | None:
         """The first value of a header; the name's case does not matter."""
         wanted = name.lower()
-        return next((value for key, value in self.headers if key.lower() == wanted), None)
+        for key, value in self.headers:
+            if key.lower() == wanted:
+                return value
+        return None
 
 
 class Exchange:
