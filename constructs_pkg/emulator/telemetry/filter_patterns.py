@@ -134,12 +134,12 @@ def _steps(selector: str) -> Callable[[Any], list[Any]]:
 
     if None in steps:
         return walk
-    kinds = [(step, dict if isinstance(step, str) else list) for step in steps]
+    kinds: list[tuple[Any, type]] = [(step, dict if isinstance(step, str) else list) for step in steps]
 
     def walk_one_way(document: Any) -> list[Any]:
         try:
             for step, kind in kinds:
-                if not isinstance(document, kind):
+                if type(document) is not kind:
                     return []
                 document = document[step]
         except LookupError:
