@@ -121,6 +121,7 @@ class Environment:
         self._ready: asyncio.Future[None] | None = None
         self._answered: Invocation | None = None
         self._timeout: asyncio.TimerHandle | None = None
+        self._deadline = 0.0
         self._folder: Path | None = None
         self._freezing: asyncio.TimerHandle | None = None
         self._idle_since = 0.0
@@ -264,7 +265,9 @@ class Environment:
         invocation.on_kill = lambda: self._kill(invocation)
         invocation.started_at = time.monotonic()
         invocation.deadline_ms = int((time.time() + timeout) * 1000)
-        self._timeout = loop.call_later(timeout, self._on_timeout, invocation)
+        self._deadline = loop.time() + timeout
+        if self._timeout is None:
+            self._timeout = loop.call_at(self._deadline, self._look_at_deadline)
         self._api.deliver(invocation)
         # After it, so that the function works already; none of its own lines can have come before this.
         self._telemetry.began(invocation, provisioned=self.provisioned, busy=busy, allocated=allocated)
@@ -320,9 +323,6 @@ class Environment:
         """The runtime has answered. It may still have work before its next /next."""
         if self.invocation is not invocation:
             return
-        if self._timeout is not None:
-            self._timeout.cancel()
-            self._timeout = None
         self.invocation, self._answered = None, invocation
         if self.state is State.BUSY:
             self.state = State.FINISHING
@@ -334,6 +334,17 @@ class Environment:
             self._ready.set_exception(InitFailed(error))
 
     # What ends it.
+
+    def _look_at_deadline(self) -> None:
+        """One timer serves invocation after invocation: one for each would cost each."""
+        self._timeout = None
+        if self.invocation is None:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._deadline:
+            self._timeout = loop.call_at(self._deadline, self._look_at_deadline)
+        else:
+            self._on_timeout(self.invocation)
 
     def _on_timeout(self, invocation: Invocation) -> None:
         seconds = self._plan.function.timeout_seconds
@@ -367,9 +378,6 @@ class Environment:
         """Ends the environment, and with it what it was doing."""
         invocation, self.invocation = self.invocation, None
         ended, self._answered = invocation or self._answered, None
-        if self._timeout is not None:
-            self._timeout.cancel()
-            self._timeout = None
         self._release()
         if invocation is not None:
             invocation.fail(error)
@@ -383,6 +391,9 @@ class Environment:
 
     def _release(self) -> None:
         self.state = State.DEAD
+        if self._timeout is not None:
+            self._timeout.cancel()
+            self._timeout = None
         if self._freezing is not None:
             self._freezing.cancel()
             self._freezing = None

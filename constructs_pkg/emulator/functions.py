@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -117,12 +118,14 @@ class Function:
 
     def version_of(self, qualifier: str | None) -> str | None:
         """The version behind a qualifier, `$LATEST` for none; None where there is no such qualifier."""
-        if qualifier in (None, "$LATEST"):
-            return "$LATEST"
-        alias = self.alias(qualifier)
-        if alias is not None:
-            return alias.version
-        return qualifier if any(alias.version == qualifier for alias in self.aliases) else None
+        return self._versions.get(qualifier)
+
+    @functools.cached_property
+    def _versions(self) -> Mapping[str | None, str]:
+        """By qualifier."""
+        by_number: dict[str | None, str] = {alias.version: alias.version for alias in self.aliases}
+        by_alias: dict[str | None, str] = {alias.name: alias.version for alias in reversed(self.aliases)}
+        return {**by_number, **by_alias, None: "$LATEST", "$LATEST": "$LATEST"}
 
 
 def read_functions(assembly: CloudAssembly) -> tuple[list[Function], list[FunctionUrl]]:
