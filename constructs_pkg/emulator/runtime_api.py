@@ -31,6 +31,7 @@ ERROR_BYTES = 262_144
 """Largest error document that is kept; the rest is dropped."""
 
 _PREFIX = "/2018-06-01/runtime/"
+_NEXT = (b"GET", b"/2018-06-01/runtime/invocation/next")
 
 _OK = {"status": "OK"}
 _OK_BODY = json.dumps(_OK).encode() + b"\n"
@@ -122,6 +123,9 @@ class _RuntimeConnection(HttpConnection):
     def on_request(self, request: Head) -> None:
         self._route, self._invocation, self._answered, self._shaper = None, None, False, None
         self._collected, self._collected_bytes = [], 0
+        if (request.method, request.target) == _NEXT:
+            self._route = "next"
+            return
         headers = {name.lower(): value for name, value in request.headers}
         target = request.target.decode("latin-1")
         method = request.method.decode("latin-1")
@@ -130,9 +134,7 @@ class _RuntimeConnection(HttpConnection):
             return
         route = target[len(_PREFIX) :]
         self._error_type = headers.get(b"lambda-runtime-function-error-type", b"").decode("latin-1")
-        if method == "GET" and route == "invocation/next":
-            self._route = "next"
-        elif method == "GET" and route == "restore/next":
+        if method == "GET" and route == "restore/next":
             self._route = "restore/next"
         elif method == "POST" and route in ("init/error", "restore/error"):
             self._route = route

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import json
 from typing import TYPE_CHECKING
 
@@ -161,8 +162,9 @@ class UrlSink:
         self._exchange.respond(502, headers, INTERNAL_SERVER_ERROR)
 
 
-def passed_on(prelude: Prelude, default_type: str) -> list[tuple[str, str]]:
-    """The headers of a function's response as the caller gets them.
+@functools.lru_cache(maxsize=64)
+def passed_on(prelude: Prelude, default_type: str) -> tuple[tuple[str, str], ...]:
+    """The headers of a function's response as the caller gets them. Most responses of a function begin alike.
 
     Args:
         prelude: What the function gave.
@@ -178,7 +180,7 @@ def passed_on(prelude: Prelude, default_type: str) -> list[tuple[str, str]]:
         elif lower not in _DROPPED:
             headers.append((name, value))
     headers += [("Set-Cookie", cookie) for cookie in prelude.cookies]
-    return headers
+    return tuple(headers)
 
 
 def interpret_buffered(payload: bytes) -> BufferedResponse:

@@ -134,7 +134,7 @@ def _steps(selector: str) -> Callable[[Any], list[Any]]:
 
     if None in steps:
         return walk
-    kinds: list[tuple[Any, type]] = [(step, dict if isinstance(step, str) else list) for step in steps]
+    kinds: list[tuple[Any, Any]] = [(step, dict if isinstance(step, str) else list) for step in steps]
 
     def walk_one_way(document: Any) -> list[Any]:
         try:
