@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import hmac
-import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_to_bytes
 
@@ -18,9 +17,8 @@ if TYPE_CHECKING:
 ALGORITHM = "AWS4-HMAC-SHA256"
 TERMINATOR = "aws4_request"
 
-_WHITESPACE = re.compile(r"\s+")
 
-
+@functools.lru_cache(maxsize=64)
 def canonical_path(raw_path: str, *, normalize: bool = True) -> str:
     """The path as sent, encoded once more (S3 alone leaves that out).
 
@@ -66,8 +64,8 @@ def canonical_headers(headers: Sequence[tuple[str, str]], signed: Sequence[str])
     for name, value in headers:
         found = values.get(name.lower())
         if found is not None:
-            found.append(_WHITESPACE.sub(" ", value).strip())
-    return "".join(f"{name}:{_as_sent(','.join(values[name]))}\n" for name in signed)
+            found.append(" ".join(value.split()))
+    return "".join([f"{name}:{_as_sent(','.join(values[name]))}\n" for name in signed])
 
 
 def canonical_request(method: str, path: str, query: str, headers: str, signed: Sequence[str], payload_hash: str) -> str:

@@ -27,7 +27,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from constructs_pkg.emulator.iam import canonical
@@ -40,6 +40,9 @@ _LONGEST_PRESIGNED = timedelta(days=7)
 _TIMESTAMP = "%Y%m%dT%H%M%SZ"
 _BASIC_TIME = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
 _SIGNATURE_PARAMETER = "X-Amz-Signature"
+_SEPARATORS = re.compile(r"[,\s]+")
+_PARAMETERS = ("Credential", "Signature", "SignedHeaders")
+"""Of an Authorization header."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +85,7 @@ class SignedRequest:
         return found
 
 
-@dataclass(frozen=True, kw_only=True)
-class VerifiedSignature:
+class VerifiedSignature(NamedTuple):
     """Whose request it is. `presigned` says whether the signature stood in the query; `region` is the one that it names."""
 
     credentials: Credentials
@@ -105,8 +107,7 @@ class SignatureRefusal(Exception):
         self.status = status
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Claim:
+class _Claim(NamedTuple):
     """What a request says of its own signature, wherever that stands."""
 
     credential: str
@@ -204,7 +205,8 @@ def verify(
 def _header_claim(request: SignedRequest, authorization: str) -> _Claim:
     algorithm, _, rest = authorization.partition(" ")
     fields: dict[str, str] = {}
-    for part in re.split(r"[,\s]+", rest.strip()) if rest.strip() else []:
+    rest = rest.strip()
+    for part in _SEPARATORS.split(rest) if rest else ():
         name, equals, value = part.partition("=")
         if not equals:
             hashed = base64.b64encode(hashlib.sha256(authorization.encode()).digest()).decode()
@@ -214,11 +216,7 @@ def _header_claim(request: SignedRequest, authorization: str) -> _Claim:
             )
         fields[name] = value
     date = request.header("x-amz-date") or request.header("date")
-    missing = [
-        f"Authorization header requires '{n}' parameter. "
-        for n in ("Credential", "Signature", "SignedHeaders")
-        if not fields.get(n)
-    ]
+    missing = [f"Authorization header requires '{name}' parameter. " for name in _PARAMETERS if not fields.get(name)]
     if date is None:
         missing.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ")
     if missing or date is None or algorithm != canonical.ALGORITHM:
@@ -302,6 +300,7 @@ def _check_time(claim: _Claim, now: datetime) -> None:
         )
 
 
+@functools.lru_cache(maxsize=64)
 def _parse_time(text: str) -> tuple[datetime, str]:
     """The time, and how the string to sign has it."""
     try:
@@ -318,6 +317,7 @@ def _parse_time(text: str) -> tuple[datetime, str]:
         ) from error
 
 
+@functools.lru_cache(maxsize=64)
 def _names(signed_headers: str) -> tuple[str, ...]:
     return tuple(sorted(signed_headers.lower().split(";")))
 
