@@ -258,7 +258,10 @@ class Faults:
 
     def now(self) -> datetime:
         """The time by which signatures are judged; asked once for each."""
-        return datetime.now(UTC) + timedelta(seconds=sum(fault.value for fault in self._hitting("clock-skew")))
+        now = datetime.now(UTC)
+        if self._active:
+            now += timedelta(seconds=sum(fault.value for fault in self._hitting("clock-skew")))
+        return now
 
     def of_model(self, kind: str) -> list[Fault]:
         """The faults of this kind that hit the call of the model that begins now."""

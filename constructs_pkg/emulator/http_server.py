@@ -12,7 +12,7 @@ import socket
 import struct
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from constructs_pkg.emulator.http1 import BadRequest, End, Head, RequestParser, ResponseWriter
 
@@ -203,8 +203,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self.on_events_done()
 
 
-@dataclass(frozen=True, kw_only=True)
-class HttpRequest:
+class HttpRequest(NamedTuple):
     """A whole request, as it stood on the wire.
 
     Attributes:
