@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from constructs_pkg.emulator.environment import Environment, InitFailed, State
 from constructs_pkg.emulator.invocation import FunctionError, Invocation
@@ -43,6 +43,15 @@ class Throttled(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class _Patient(NamedTuple):
+    """An invocation that waits, until then, for an environment that has just answered."""
+
+    version: str
+    invocation: Invocation
+    until: float
+    otherwise: Callable[[], None]
 
 
 class AccountConcurrency:
@@ -87,6 +96,8 @@ class FunctionConcurrency:
         self._charged: set[Environment] = set()
         self._busy: dict[str, int] = {}
         self._waiting: list[asyncio.Future[None]] = []
+        self._patient: list[_Patient] = []
+        self._patience: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -115,13 +126,37 @@ class FunctionConcurrency:
         self._run(version, environment, invocation)
         return True
 
-    async def invoke(self, version: str, invocation: Invocation) -> None:
+    def invoke_soon(self, version: str, invocation: Invocation, otherwise: Callable[[], None]) -> bool:
+        """Runs an invocation as soon as an environment that has just answered is ready again, as `invoke` does, but without a task.
+
+        Args:
+            version: The version to run.
+            invocation: What to run.
+            otherwise: Called where none gets ready in time: then it is for `invoke`, without patience.
+
+        Returns:
+            Whether there is one to wait for.
+        """
+        if self._waiting or not self._finishing(version):
+            return False
+        loop = asyncio.get_running_loop()
+        self._patient.append(_Patient(version, invocation, loop.time() + FINISHING_SECONDS, otherwise))
+        if self._patience is None:
+            self._patience = loop.call_later(FINISHING_SECONDS, self._lose_patience)
+        return True
+
+    async def invoke(self, version: str, invocation: Invocation, *, patient: bool = True) -> None:
         """Runs an invocation. Returns once it is handed over, or has failed already (its sink knows).
+
+        Args:
+            version: The version to run.
+            invocation: What to run.
+            patient: Whether it may wait for an environment that has just answered.
 
         Raises:
             Throttled: no concurrency is left.
         """
-        environment = await self._acquire(version)
+        environment = await self._acquire(version, FINISHING_SECONDS if patient else 0.0)
         if environment.state is State.INIT:
             try:
                 await environment.start()
@@ -150,18 +185,15 @@ class FunctionConcurrency:
     def _run(self, version: str, environment: Environment, invocation: Invocation) -> None:
         environment.run(invocation, busy=self._busy.get(version, 0), allocated=self._provisioned.get(version, 0))
 
-    async def _acquire(self, version: str) -> Environment:
-        """A warm environment or a new one, charged to the function and the account."""
+    async def _acquire(self, version: str, seconds: float) -> Environment:
+        """A warm environment, so many seconds later at most, or a new one, charged to the function and the account."""
         loop = asyncio.get_running_loop()
-        patience = loop.time() + FINISHING_SECONDS
+        patience = loop.time() + seconds
         while True:
             full = self._full()
             environment = None if full else self._idle(version)
             if environment is None:
-                finishing = any(
-                    environment.state is State.FINISHING for environment in (self.environments() if full else self._pool(version))
-                )
-                if finishing and loop.time() < patience:
+                if loop.time() < patience and self._finishing(version):
                     await self._wait_for_change(patience - loop.time())
                     continue
                 if full:
@@ -194,6 +226,11 @@ class FunctionConcurrency:
                     return environment
                 last = environment
         return last
+
+    def _finishing(self, version: str) -> bool:
+        """Whether an environment that would do has just answered."""
+        pool = self.environments() if self._full() else self._pool(version)
+        return any(environment.state is State.FINISHING for environment in pool)
 
     def _new(self, version: str) -> Environment:
         if self._provisioned.get(version):
@@ -229,10 +266,33 @@ class FunctionConcurrency:
 
     def _tell_change(self) -> None:
         """Lets everybody who waits look again."""
+        if self._patient:
+            self._serve_patient()
         waiting, self._waiting = self._waiting, []
         for change in waiting:
             if not change.done():
                 change.set_result(None)
+
+    def _serve_patient(self) -> None:
+        patient, self._patient = self._patient, []
+        for one in patient:
+            if self.invoke_at_once(one.version, one.invocation):
+                continue
+            if self._finishing(one.version):
+                self._patient.append(one)
+            else:
+                one.otherwise()
+
+    def _lose_patience(self) -> None:
+        """One timer for all of them, and for those that come later: it need not be cancelled with each."""
+        loop = asyncio.get_running_loop()
+        patient, self._patient = self._patient, []
+        for one in patient:
+            if one.until <= loop.time():
+                one.otherwise()
+            else:
+                self._patient.append(one)
+        self._patience = loop.call_at(self._patient[0].until, self._lose_patience) if self._patient else None
 
     def _on_change(self, version: str, environment: Environment) -> None:
         if environment.state in (State.IDLE, State.DEAD):
@@ -281,6 +341,9 @@ class FunctionConcurrency:
     async def close(self) -> None:
         """Ends every environment."""
         self._closed = True
+        self._patient = []
+        if self._patience is not None:
+            self._patience.cancel()
         for task in list(self._tasks):
             task.cancel()
         for environment in list(self.environments()):

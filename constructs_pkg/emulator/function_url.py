@@ -107,9 +107,16 @@ class FunctionUrlFront:
         if len(invocation.payload) > MAX_EVENT_BYTES:
             _refuse_size(exchange, request_id)
             return None
-        if service.invoke_at_once(url.qualifier, invocation):
+
+        def invoke(*, patient: bool) -> Awaitable[None]:
+            return _invoke(service, url.qualifier, invocation, exchange, cors, patient=patient)
+
+        def otherwise() -> None:
+            self._server.answer(exchange, lambda _: invoke(patient=False))
+
+        if service.invoke_at_once(url.qualifier, invocation, otherwise):
             return None
-        return _invoke(service, url.qualifier, invocation, exchange, cors)
+        return invoke(patient=True)
 
     def _authorize(self, exchange: Exchange, service: FunctionService, gate: Gate) -> Principal | None:
         """Who is calling, and that they may. An anonymous caller of an open URL is None.
@@ -142,11 +149,17 @@ class _Refused(Exception):
 
 
 async def _invoke(
-    service: FunctionService, qualifier: str | None, invocation: Invocation, exchange: Exchange, cors: list[tuple[str, str]]
+    service: FunctionService,
+    qualifier: str | None,
+    invocation: Invocation,
+    exchange: Exchange,
+    cors: list[tuple[str, str]],
+    *,
+    patient: bool,
 ) -> None:
     """Runs an invocation that has to wait for an environment, or is refused one."""
     try:
-        await service.invoke(qualifier, invocation)
+        await service.invoke(qualifier, invocation, patient=patient)
     except Throttled as throttled:
         body = {"Reason": throttled.reason, "Type": "User", "message": "Rate Exceeded."}
         headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", "TooManyRequestsException")]

@@ -142,19 +142,31 @@ class FunctionService:
         """The ARN that a call by this qualifier invokes."""
         return f"{self.function.arn}:{qualifier}" if qualifier else self.function.arn
 
-    def invoke_at_once(self, qualifier: str | None, invocation: Invocation) -> bool:
-        """Runs an invocation where a warm environment waits for it and nothing is to go wrong on purpose: most of them.
+    def invoke_at_once(self, qualifier: str | None, invocation: Invocation, otherwise: Callable[[], None]) -> bool:
+        """Runs an invocation where a warm environment waits for it, or will in a moment, and nothing is to go wrong on purpose: most of
+        them.
+
+        Args:
+            qualifier: By which it is called.
+            invocation: What to run.
+            otherwise: Called where the moment is over and none did: then `invoke` is to be awaited, without patience.
 
         Returns:
-            Whether it did. Where not, nothing has happened yet, and `invoke` is to be awaited.
+            Whether it did, or waits for that. Where not, nothing has happened yet, and `invoke` is to be awaited.
         """
         version = self.function.version_of(qualifier)
         if self._concurrency is None or version is None or self._faults:
             return False
-        return self._concurrency.invoke_at_once(version, invocation)
+        concurrency = self._concurrency
+        return concurrency.invoke_at_once(version, invocation) or concurrency.invoke_soon(version, invocation, otherwise)
 
-    async def invoke(self, qualifier: str | None, invocation: Invocation) -> None:
+    async def invoke(self, qualifier: str | None, invocation: Invocation, *, patient: bool = True) -> None:
         """Runs an invocation on the version behind a qualifier.
+
+        Args:
+            qualifier: By which it is called.
+            invocation: What to run.
+            patient: Whether it may wait for an environment that has just answered.
 
         Raises:
             Throttled: no concurrency is left.
@@ -169,7 +181,7 @@ class FunctionService:
         try:
             if self._faults is not None:
                 self._faults.apply(self.function, invocation)
-            await self._concurrency.invoke(version, invocation)
+            await self._concurrency.invoke(version, invocation, patient=patient)
         except Throttled:
             if self._telemetry is not None:
                 self._telemetry.throttled(qualifier)

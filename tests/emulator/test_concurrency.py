@@ -85,6 +85,58 @@ def test_calls_beyond_the_reserved_concurrency_are_429(app, emulate, tmp_path) -
         assert call(emulator.urls["Test/Fn"], emulator.principals["admin"]).read()
 
 
+BUSY_AFTERWARDS = """
+import os, sys, time
+
+while True:
+    api.next()
+    api.begin("application/json")
+    api.chunk(str(os.getpid()).encode())
+    api.end()
+    time.sleep(0.05)
+    deadline = time.monotonic() + 10
+    while os.path.exists(os.environ["BUSY"]) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    if os.path.exists(os.environ["GONE"]):
+        sys.exit(1)
+"""
+
+
+@pytest.fixture
+def busy_afterwards(app, emulate, tmp_path):
+    """A function whose runtime works on when it has answered: as long as `busy` is there, and then it ends if `gone` is. Calls it."""
+
+    def made(**options):
+        variables = {"BUSY": str(tmp_path / "busy"), "GONE": str(tmp_path / "gone")}
+        function = app.by_hand("Fn", BUSY_AFTERWARDS, environment=variables, **options)
+        emulator = emulate(app)
+        return lambda: call(emulator.urls[function], emulator.principals["admin"])
+
+    return made
+
+
+def test_a_call_waits_a_moment_for_the_environment_that_has_just_answered(busy_afterwards, monkeypatch) -> None:
+    monkeypatch.setattr("constructs_pkg.emulator.concurrency.FINISHING_SECONDS", 10)
+    ask = busy_afterwards(ReservedConcurrentExecutions=1)
+    answers = {(answer.status, answer.read()) for answer in (ask() for _ in range(3))}
+    assert [status for status, _ in answers] == [200]
+
+
+def test_a_call_waits_no_longer_than_a_moment_for_it(busy_afterwards, tmp_path) -> None:
+    (tmp_path / "busy").touch()
+    ask = busy_afterwards(ReservedConcurrentExecutions=1)
+    assert ask().read()
+    assert ask().status == 429
+    (tmp_path / "busy").unlink()
+
+
+def test_a_call_that_waits_for_an_environment_which_ends_gets_another(busy_afterwards, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("constructs_pkg.emulator.concurrency.FINISHING_SECONDS", 10)
+    (tmp_path / "gone").touch()
+    ask = busy_afterwards(ReservedConcurrentExecutions=1)
+    assert ask().read() != ask().read()
+
+
 def test_reserved_concurrency_of_nothing_switches_a_url_off(app, emulate) -> None:
     app.function("Fn", WHO, ReservedConcurrentExecutions=0)
     emulator = emulate(app)
