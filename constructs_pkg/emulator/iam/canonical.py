@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_to_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 TERMINATOR = "aws4_request"
@@ -58,14 +58,14 @@ def canonical_query(pairs: Iterable[tuple[str, str]]) -> str:
     return "&".join(f"{name}={value}" for name, value in sorted(pairs))
 
 
-def canonical_headers(headers: Sequence[tuple[str, str]], signed: Sequence[str]) -> str:
-    """The signed headers, one a line: trimmed, inner and folding whitespace one space, repeated ones joined in order."""
-    values: dict[str, list[str]] = {name: [] for name in signed}
-    for name, value in headers:
-        found = values.get(name.lower())
-        if found is not None:
-            found.append(" ".join(value.split()))
-    return "".join([f"{name}:{_as_sent(','.join(values[name]))}\n" for name in signed])
+def canonical_headers(values: Mapping[str, Sequence[str]], signed: Sequence[str]) -> str:
+    """The signed headers, one a line: trimmed, inner and folding whitespace one space, repeated ones joined in order.
+
+    Args:
+        values: The values of all headers by name in small letters.
+        signed: Names of those that are signed.
+    """
+    return "".join([f"{name}:{_as_sent(','.join([_trimmed(value) for value in values.get(name, ())]))}\n" for name in signed])
 
 
 def canonical_request(method: str, path: str, query: str, headers: str, signed: Sequence[str], payload_hash: str) -> str:
@@ -90,6 +90,10 @@ def _signing_key(secret_access_key: str, scope: str) -> bytes:
     for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")
     return key
+
+
+def _trimmed(value: str) -> str:
+    return " ".join(value.split())
 
 
 def _as_sent(value: str) -> str:

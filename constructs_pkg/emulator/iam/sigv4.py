@@ -74,11 +74,12 @@ class SignedRequest:
 
     def header(self, name: str) -> str | None:
         """A header's value; repeated ones joined by commas; None where there is none."""
-        found = self._values.get(name)
+        found = self.values.get(name)
         return ",".join(found) if found else None
 
     @functools.cached_property
-    def _values(self) -> dict[str, list[str]]:
+    def values(self) -> dict[str, list[str]]:
+        """The headers' values by name in small letters, in the order received."""
         found: dict[str, list[str]] = {}
         for name, value in self.headers:
             found.setdefault(name.lower(), []).append(value.strip())
@@ -110,7 +111,8 @@ class SignatureRefusal(Exception):
 class _Claim(NamedTuple):
     """What a request says of its own signature, wherever that stands."""
 
-    credential: str
+    access_key_id: str
+    scope: str
     signed_headers: tuple[str, ...]
     signature: str
     timestamp: str
@@ -119,14 +121,6 @@ class _Claim(NamedTuple):
     content_hash: str | None
     lifetime: timedelta | None
     """Of a presigned URL; None for the header form."""
-
-    @property
-    def access_key_id(self) -> str:
-        return self.credential.split("/", 1)[0]
-
-    @property
-    def scope(self) -> str:
-        return self.credential.partition("/")[2]
 
 
 def verify(
@@ -185,7 +179,7 @@ def verify(
             request.method,
             canonical.canonical_path(request.raw_path, normalize=normalize_path),
             canonical.canonical_query(pairs),
-            canonical.canonical_headers(request.headers, claim.signed_headers),
+            canonical.canonical_headers(request.values, claim.signed_headers),
             claim.signed_headers,
             payload_hash,
         ),
@@ -222,8 +216,10 @@ def _header_claim(request: SignedRequest, authorization: str) -> _Claim:
     if missing or date is None or algorithm != canonical.ALGORITHM:
         raise _incomplete("".join(missing) + f"Authorization={algorithm}")
     time, timestamp = _parse_time(date)
+    access_key_id, _, scope = fields["Credential"].partition("/")
     return _Claim(
-        credential=fields["Credential"],
+        access_key_id=access_key_id,
+        scope=scope,
         signed_headers=_names(fields["SignedHeaders"]),
         signature=fields["Signature"],
         timestamp=timestamp,
@@ -249,8 +245,10 @@ def _query_claim(pairs: Sequence[tuple[str, str]]) -> _Claim:
     if not expires.isascii() or not expires.isdecimal() or not 1 <= int(expires[:10]) <= longest:
         raise _incomplete(f"X-Amz-Expires must be a number of seconds between 1 and {longest}.")
     time, timestamp = _parse_time(fields["X-Amz-Date"])
+    access_key_id, _, scope = fields["X-Amz-Credential"].partition("/")
     return _Claim(
-        credential=fields["X-Amz-Credential"],
+        access_key_id=access_key_id,
+        scope=scope,
         signed_headers=_names(fields["X-Amz-SignedHeaders"]),
         signature=fields[_SIGNATURE_PARAMETER],
         timestamp=timestamp,

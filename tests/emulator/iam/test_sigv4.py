@@ -379,9 +379,8 @@ def test_date_header_serves_where_there_is_no_amz_date() -> None:
     date, stamp = f"{now:%a, %d %b %Y %H:%M:%S} GMT", f"{now:%Y%m%dT%H%M%SZ}"
     scope = f"{stamp[:8]}/eu-west-1/lambda/aws4_request"
     headers = [("Host", "h"), ("Date", date)]
-    text = canonical.canonical_request(
-        "GET", "/", "", canonical.canonical_headers(headers, ("date", "host")), ("date", "host"), hashlib.sha256(b"").hexdigest()
-    )
+    lines = canonical.canonical_headers({"host": ["h"], "date": [date]}, ("date", "host"))
+    text = canonical.canonical_request("GET", "/", "", lines, ("date", "host"), hashlib.sha256(b"").hexdigest())
     signed = canonical.signature(LONG_TERM.secret_access_key, scope, canonical.string_to_sign(stamp, scope, text))
     value = f"AWS4-HMAC-SHA256 Credential={LONG_TERM.access_key_id}/{scope}, SignedHeaders=date;host, Signature={signed}"
     check(SignedRequest(method="GET", raw_path="/", raw_query="", headers=[*headers, ("Authorization", value)]))
