@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import base64
 import functools
-import json
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
+
+from constructs_pkg.emulator.json_text import encoder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 MAX_EVENT_BYTES = 6_291_456
 """Largest event, 6 MiB: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
 
-_ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
+_ENCODE = encoder(ascii_only=False)
 
 _TEXT_TYPES = ("text", "json", "xml", "javascript")
 """A body whose content type has one of these in its name is text, if it is UTF-8; every other body is base64."""

@@ -9,15 +9,16 @@ logs that people published (INIT_START, START, END, REPORT with tabs between its
 from __future__ import annotations
 
 import functools
-import json
 import math
 import time
 from typing import Any, NamedTuple
 
+from constructs_pkg.emulator.json_text import encoder
+
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARN": 30}
 """The system log levels, least first."""
 
-_ENCODE = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_ENCODE = encoder(ascii_only=True)
 
 TEXT_LEVEL = "INFO"
 """Text logs have no level setting; what shows in them is what JSON logs show at INFO."""
