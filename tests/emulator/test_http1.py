@@ -5,6 +5,7 @@ from __future__ import annotations
 import h11
 import pytest
 
+from constructs_pkg.emulator import http1
 from constructs_pkg.emulator.http1 import MAX_HEAD_BYTES, BadRequest, End, Head, RequestParser, ResponseWriter
 
 GET = b"GET /a?b=c HTTP/1.1\r\nHost: x\r\nX-One: 1\r\nx-one:\t2  \r\nEmpty:\r\nAccent: caf\xe9 \x7e\r\n\r\n"
@@ -248,3 +249,15 @@ def test_a_header_that_would_be_two_is_not_written(header: tuple[str, str]) -> N
 
 def test_a_status_without_a_phrase_is_written() -> None:
     assert ResponseWriter(request()).head(599, [("Content-Length", "0")]).startswith(b"HTTP/1.1 599 \r\n")
+
+
+def test_a_head_met_before_is_read_as_it_was_the_first_time() -> None:
+    assert read([POST]) == read([POST]) == read([POST[:30], POST[30:]])
+    assert read([CHUNKED + GET + CHUNKED]) == read([CHUNKED]) + read([GET]) + read([CHUNKED])
+
+
+def test_heads_that_are_always_new_do_not_fill_the_memory() -> None:
+    for number in range(1000):
+        read([b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % number, b"GET /%d HTTP/1.1\r\nHost: %s\r\n\r\n" % (number, b"x" * 1000)])
+    assert len(http1._heads) <= http1._MOST_HEADS
+    assert max(map(len, http1._heads)) <= http1._LONGEST_KNOWN_HEAD
