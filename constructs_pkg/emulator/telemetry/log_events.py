@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -130,7 +131,7 @@ def embedded_samples(document: Any) -> Iterator[EmbeddedSamples]:
     if not isinstance(head, dict):
         return
     time_ms = _number(head.get("Timestamp"))
-    at = None if time_ms is None else time_ms / 1000
+    at = None if time_ms is None or not math.isfinite(time_ms) else time_ms / 1000
     for directive in _dicts(head.get("CloudWatchMetrics")):
         namespace = directive.get("Namespace")
         if not isinstance(namespace, str):
@@ -166,5 +167,5 @@ def _number(value: Any) -> float | None:
         return None
     try:
         return float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -52,6 +52,9 @@ LATER_SECONDS = 0.02
 TURN_SECONDS = 0.001
 """For so long what has waited is done before streams have their turn again."""
 
+MEANWHILE_SECONDS = 0.0001
+"""For so long it is done when an invocation has been handed over: so long, at the least, its function takes to answer."""
+
 MOST_LATER = 1000
 """So much may wait."""
 
@@ -196,15 +199,26 @@ class Telemetry:
         while self._later:
             self._later.popleft()()
 
+    def meanwhile(self) -> None:
+        """An invocation has been handed over: does some of what has been left for later, while nobody waits for it."""
+        try:
+            self._work(MEANWHILE_SECONDS)
+        except Exception as error:  # noqa: BLE001 - told as the timer's would be: that invocation has nothing to do with it
+            context = {"message": "Exception in what was left for later", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+
     def _turn(self) -> None:
         self._later_timer = None
-        until = time.perf_counter() + TURN_SECONDS
         try:
-            while self._later and time.perf_counter() < until:
-                self._later.popleft()()
+            self._work(TURN_SECONDS)
         finally:
             if self._later:
                 self._later_timer = asyncio.get_running_loop().call_later(0, self._turn)
+
+    def _work(self, seconds: float) -> None:
+        until = time.perf_counter() + seconds
+        while self._later and time.perf_counter() < until:
+            self._later.popleft()()
 
     def keep(self, function: Function, line: str) -> None:
         """Keeps a log event for those who ask."""
@@ -410,6 +424,7 @@ class EnvironmentTelemetry:
             cold=self._init_seconds is not None,
         )
         under_way = self._function.began(stream)
+        self._function.telemetry.meanwhile()
 
         def tell() -> None:
             series = self._function.series(stream.qualifier)

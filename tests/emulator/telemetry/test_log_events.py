@@ -91,3 +91,11 @@ def test_what_is_no_record_gives_nothing(document) -> None:
 def test_a_record_without_dimensions_is_a_metric_without_any() -> None:
     (found,) = embedded_samples(record(Dimensions=[[]]))
     assert found.dimensions == {}
+
+
+@pytest.mark.parametrize("timestamp", ["nan", "inf", 10**400, "yesterday", None])
+def test_a_record_whose_time_is_none_is_of_now(timestamp) -> None:
+    document = record(Dimensions=[[]])
+    document["_aws"]["Timestamp"] = timestamp
+    (found,) = embedded_samples(document)
+    assert found.at is None
