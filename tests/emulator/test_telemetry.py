@@ -6,6 +6,7 @@ alarms once a minute, lead to the same states at the same moment is not, and can
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 
@@ -366,6 +367,19 @@ def test_what_waits_to_be_told_is_told_in_order_and_none_of_it_holds_up_the_rest
 
     emulator.call(leave())
     wait_for(lambda: seen == ["first", "last"])
+
+
+def test_what_fails_of_what_waits_is_no_fault_of_the_call_that_it_is_told_during(start) -> None:
+    emulator, _ = start()
+    telemetry, told = emulator.telemetry, []
+
+    async def leave() -> list[str]:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(str(context["exception"])))
+        telemetry.later(lambda: [].index("nowhere"))
+        telemetry.meanwhile()
+        return told
+
+    assert emulator.call(leave()) == ["'nowhere' is not in list"]
 
 
 def test_so_much_waits_and_no_more(start) -> None:
