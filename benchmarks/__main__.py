@@ -105,7 +105,9 @@ def client(rounds: int, quick: bool, missing: dict[str, str]) -> dict[str, list[
 
 def emulator(rounds: int, quick: bool, missing: dict[str, str]) -> dict[str, list[Any]]:
     """What the emulator adds, measured by a process of its own."""
-    found = _apart("emulator", rounds, quick, missing, (rows.EMULATOR, rows.BARE, rows.RELAY, rows.CROWD, rows.HOUR), EMULATOR_SECONDS)
+    found = _apart(
+        "emulator", rounds, quick, missing, (rows.EMULATOR, rows.BARE, rows.RELAY, rows.CROWD, rows.HOUR), EMULATOR_SECONDS
+    )
     if found and rows.HOUR not in found:
         missing[rows.HOUR] = "what a process holds is known only where there is a /proc"
     return found

@@ -45,6 +45,7 @@ class Effort(NamedTuple):
     Attributes:
         blocks: So many times each program takes its turn.
         calls: Of a turn, whose mean is taken; of the turns it is the median.
+        burst: So many of these, the first ones, are looked at by themselves, too.
         chunks: Of a long answer.
         paced: Chunks of an answer with 5 ms before each.
         firsts: Answers of each length whose first byte is waited for.
@@ -56,6 +57,7 @@ class Effort(NamedTuple):
 
     blocks: int
     calls: int
+    burst: int
     chunks: int
     paced: int
     firsts: int
@@ -65,8 +67,10 @@ class Effort(NamedTuple):
     tokens: int
 
 
-FULL = Effort(blocks=10, calls=60, chunks=20_000, paced=200, firsts=15, crowd=200, crowd_seconds=20, streams=12_000, tokens=1_200)
-QUICK = Effort(blocks=1, calls=3, chunks=50, paced=5, firsts=1, crowd=4, crowd_seconds=1, streams=60, tokens=20)
+FULL = Effort(
+    blocks=4, calls=300, burst=60, chunks=20_000, paced=200, firsts=15, crowd=200, crowd_seconds=20, streams=12_000, tokens=1_200
+)
+QUICK = Effort(blocks=1, calls=4, burst=2, chunks=50, paced=5, firsts=1, crowd=4, crowd_seconds=1, streams=60, tokens=20)
 
 Sample = dict[str, float | list[float]]
 
@@ -135,50 +139,66 @@ class Emulation:
 # ---- one round
 
 
-def _loop(call: Callable[[bytes], object], requests: Sequence[bytes]) -> float:
-    """Seconds of each call, one following the other at once, on average: nothing that is left for later goes uncounted."""
+def _loop(call: Callable[[bytes], object], requests: Sequence[bytes], burst: int) -> tuple[float, float]:
+    """Seconds of each call, one following the other at once, on average: of all of them, and of the first `burst`.
+
+    Whatever a program leaves for later is in the one, because later comes; in the other is what it costs to come out of a rest.
+    """
     for request in requests[:WARM_UP]:  # the first ones thaw what was frozen
         call(request)
     begin = time.perf_counter()
-    for request in requests[WARM_UP:]:
+    for request in requests[WARM_UP : WARM_UP + burst]:
         call(request)
-    return (time.perf_counter() - begin) / (len(requests) - WARM_UP)
+    paused = time.perf_counter()
+    for request in requests[WARM_UP + burst :]:
+        call(request)
+    return (time.perf_counter() - begin) / (len(requests) - WARM_UP), (paused - begin) / burst
 
 
 def one_round(programs: dict[str, Emulation], bare: Bare, relays: Relays, effort: Effort, number: int) -> dict[str, Sample]:
     """What each emulator adds, by its name, what a relay does, and what the bare loop takes by itself."""
     names = [*programs, rows.BARE, rows.RELAY]
-    loops: dict[tuple[str, str], list[float]] = {}
+    loops: dict[tuple[str, str], list[tuple[float, float]]] = {}
     cpu = dict.fromkeys(programs, 0.0)
     count = effort.calls + WARM_UP
+
+    def loop(name: str, kind: str, call: Callable[[bytes], object], requests: Sequence[bytes]) -> None:
+        loops.setdefault((name, kind), []).append(_loop(call, requests, effort.burst))
+
     for block in range(effort.blocks):
         for name in rotated(names, number + block):
             if name == rows.BARE:
-                taken = _loop(lambda _: bare.calls.invoke("/first", marker=b"hello"), [b""] * count)
-                loops.setdefault((name, ""), []).append(taken)
-                continue
-            if name == rows.RELAY:
+                loop(name, "", lambda _: bare.calls.invoke("/first", marker=b"hello"), [b""] * count)
+            elif name == rows.RELAY:
                 caller = relays.calls.caller
-                loops.setdefault((name, ""), []).append(_loop(caller.call, [caller.request("/first")] * count))
-                continue
-            one = programs[name]
-            signed = one.sign(count)
-            before = one.emulated.cpu_seconds()
-            taken = _loop(one.open.call, [one.open.request("/first")] * count)
-            cpu[name] += one.emulated.cpu_seconds() - before
-            loops.setdefault((name, "open"), []).append(taken)
-            loops.setdefault((name, "signed"), []).append(_loop(one.signed.call, signed))
-    alone = median(loops[rows.BARE, ""])
+                loop(name, "", caller.call, [caller.request("/first")] * count)
+            else:
+                one = programs[name]
+                signed = one.sign(count)
+                before = one.emulated.cpu_seconds()
+                loop(name, "open", one.open.call, [one.open.request("/first")] * count)
+                cpu[name] += one.emulated.cpu_seconds() - before
+                loop(name, "signed", one.signed.call, signed)
+
+    def typical(name: str, kind: str = "") -> tuple[float, float]:
+        """Microseconds of a call of all, and of a burst."""
+        every, first = zip(*loops[name, kind], strict=True)
+        return median(every) * 1e6, median(first) * 1e6
+
+    alone, alone_burst = typical(rows.BARE)
     found: dict[str, Sample] = {
-        rows.BARE: {rows.EMULATOR_LOOP: alone * 1e6},
-        rows.RELAY: {rows.EMULATOR_OPEN: (median(loops[rows.RELAY, ""]) - alone) * 1e6},
+        rows.BARE: {rows.EMULATOR_LOOP: alone},
+        rows.RELAY: {rows.EMULATOR_OPEN: typical(rows.RELAY)[0] - alone},
     }
     for name in programs:
-        opened, signed_ = (median(loops[name, kind]) for kind in ("open", "signed"))
+        opened, opened_burst = typical(name, "open")
+        signed_, signed_burst = typical(name, "signed")
         found[name] = {
-            rows.EMULATOR_LOOP: opened * 1e6,
-            rows.EMULATOR_OPEN: (opened - alone) * 1e6,
-            rows.EMULATOR_SIGNED: (signed_ - alone) * 1e6,
+            rows.EMULATOR_LOOP: opened,
+            rows.EMULATOR_OPEN: opened - alone,
+            rows.EMULATOR_SIGNED: signed_ - alone,
+            rows.EMULATOR_OPEN_BURST: opened_burst - alone_burst,
+            rows.EMULATOR_SIGNED_BURST: signed_burst - alone_burst,
             rows.EMULATOR_CPU: cpu[name] / (effort.blocks * count) * 1e6,
         }
     _chunks(programs, bare, relays, effort, number, found)

@@ -59,6 +59,7 @@ EMULATOR, EMULATOR_AGAIN, BARE, CROWD, HOUR = "emulator", "emulator again", "bar
 RELAY = "bare relay"
 EMULATOR_LOOP, EMULATOR_CPU = "emulator_loop_us", "emulator_cpu_us"
 EMULATOR_OPEN, EMULATOR_SIGNED = "emulator_open_us", "emulator_signed_us"
+EMULATOR_OPEN_BURST, EMULATOR_SIGNED_BURST = "emulator_open_burst_us", "emulator_signed_burst_us"
 EMULATOR_CHUNK_MANY, EMULATOR_CHUNK_ALONE, EMULATOR_CHUNK_CPU = (
     "emulator_chunk_many_us",
     "emulator_chunk_alone_us",
@@ -100,6 +101,8 @@ ROWS = (
     Row("client, call to first event", CLIENT_FIRST, CLIENT, HTTPX, CLIENT_AGAIN, at_most=1.05),
     Row("emulator, added to an invocation", EMULATOR_OPEN, EMULATOR, "", EMULATOR_AGAIN, at_most=300.0),
     Row("emulator, added to an invocation with IAM auth", EMULATOR_SIGNED, EMULATOR, "", EMULATOR_AGAIN, at_most=300.0),
+    Row("emulator, added to one of 60 after a rest", EMULATOR_OPEN_BURST, EMULATOR, "", EMULATOR_AGAIN),
+    Row("emulator, added to one of 60 after a rest, with IAM auth", EMULATOR_SIGNED_BURST, EMULATOR, "", EMULATOR_AGAIN),
     Row("emulator, invocations in a loop", EMULATOR_LOOP, EMULATOR, BARE, EMULATOR_AGAIN),
     Row("bare relay, added to an invocation", EMULATOR_OPEN, RELAY),
     Row("emulator, CPU of an invocation", EMULATOR_CPU, EMULATOR, "", EMULATOR_AGAIN),
