@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from constructs_pkg.emulator import Emulator
+from tests.emulator.running import Running
 from tests.emulator.support import CALLS, App
 
 if TYPE_CHECKING:
@@ -62,3 +63,19 @@ def emulate(logs: Logs) -> Iterator[Callable[..., Emulator]]:
             return stack.enter_context(Emulator(app.write(), **{"model": None, "log": logs, "mounts": False, **options}))
 
         yield start
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Starts the command, and kills it at the end where it still runs."""
+    started: list[Running] = []
+
+    def made(*arguments: str, cwd: Path = tmp_path) -> Running:
+        started.append(Running(list(arguments), cwd, tmp_path / "tmp"))
+        return started[-1]
+
+    yield made
+    for running in started:
+        if running.process.poll() is None:
+            running.process.kill()
+        running.process.communicate()

@@ -17,8 +17,8 @@ from constructs_pkg.emulator.adopt import adopt
 from constructs_pkg.emulator.app_command import AppFailed, SynthesizedApp
 from constructs_pkg.emulator.app_sources import Sources, changed
 from constructs_pkg.emulator.guard import Guard, GuardLost
+from tests.emulator.running import alive
 from tests.emulator.support import Call, call, wait_for
-from tests.emulator.test_command import alive, run  # noqa: F401 - a fixture
 
 # What an app does, without CDK: it reads its sources and writes an assembly. The handler's code is a source of its own.
 APP = """
@@ -83,7 +83,7 @@ def urls_of(document: dict) -> dict[str, str]:
 
 
 @pytest.mark.timeout(120)
-def test_a_changed_source_is_synthesized_anew_and_streams_in_flight_go_on(project: Project, run, tmp_path: Path) -> None:  # noqa: F811
+def test_a_changed_source_is_synthesized_anew_and_streams_in_flight_go_on(project: Project, run, tmp_path: Path) -> None:
     running = run("--json", "--watch", "--model", "echo", cwd=project.folder)
     document = running.document()
     urls, admin = urls_of(document), document["principals"]["admin"]
@@ -103,7 +103,7 @@ def test_a_changed_source_is_synthesized_anew_and_streams_in_flight_go_on(projec
 
 
 @pytest.mark.timeout(120)
-def test_an_app_that_fails_changes_nothing_and_is_said(project: Project, run) -> None:  # noqa: F811
+def test_an_app_that_fails_changes_nothing_and_is_said(project: Project, run) -> None:
     running = run("--json", "--watch", "--model", "echo", cwd=project.folder)
     document = running.document()
     urls, admin = urls_of(document), document["principals"]["admin"]
@@ -132,7 +132,7 @@ time.sleep(300)
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_killed_while_the_app_synthesizes_it_leaves_nothing_behind(run, tmp_path: Path, ending: signal.Signals) -> None:  # noqa: F811
+def test_killed_while_the_app_synthesizes_it_leaves_nothing_behind(run, tmp_path: Path, ending: signal.Signals) -> None:
     pids = tmp_path / "pids"
     (tmp_path / "slow.py").write_text(SLOW.format(pids=str(pids)))
     running = run("--app", f"{sys.executable} slow.py; true")
@@ -150,7 +150,7 @@ def test_killed_while_the_app_synthesizes_it_leaves_nothing_behind(run, tmp_path
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
 def test_killed_while_the_app_synthesizes_anew_it_leaves_nothing_behind(
     project: Project,
-    run,  # noqa: F811
+    run,
     tmp_path: Path,
     ending: signal.Signals,
 ) -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from constructs_pkg.emulator import deployment
 from tests.emulator.support import App, call, wait_for
-from tests.emulator.test_command import run  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +53,7 @@ BROKEN: list[tuple[str, Callable[[dict[str, Any]], None]]] = [
 @pytest.mark.parametrize(("reason", "change"), BROKEN)
 def test_a_function_that_cannot_run_is_broken_and_the_others_run(
     app: App,
-    run,  # noqa: F811
+    run,
     reason: str,
     change: Callable[[dict[str, Any]], None],
 ) -> None:
@@ -72,7 +71,7 @@ def test_a_function_that_cannot_run_is_broken_and_the_others_run(
     assert len([line for line in stderr.splitlines() if reason in line]) == 1
 
 
-def test_an_asset_that_is_gone_breaks_the_function_alone(app: App, run) -> None:  # noqa: F811
+def test_an_asset_that_is_gone_breaks_the_function_alone(app: App, run) -> None:
     app.function("Fn", OK)
     app.function("Other", OK)
     directory = app.write()
@@ -96,7 +95,7 @@ ENDING: list[tuple[str, int, Callable[[dict[str, Any]], None]]] = [
 @pytest.mark.parametrize(("reason", "code", "change"), ENDING)
 def test_an_app_that_cannot_be_read_ends_the_command_with_one_line(
     app: App,
-    run,  # noqa: F811
+    run,
     reason: str,
     code: int,
     change: Callable[[dict[str, Any]], None],
@@ -108,7 +107,7 @@ def test_an_app_that_cannot_be_read_ends_the_command_with_one_line(
     assert line.startswith(f"streaming-lambda local: {reason}")
 
 
-def test_ports_that_would_count_beyond_the_last_one_are_one_line(app: App, run) -> None:  # noqa: F811
+def test_ports_that_would_count_beyond_the_last_one_are_one_line(app: App, run) -> None:
     app.function("Fn", OK)
     code, stderr = run("--model", "echo", "--assembly", str(app.write()), "--port", "65535").finish()
     assert code == 1

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from tests.emulator.support import REGION
-from tests.emulator.test_command import run  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parents[2]
 SUITE = ROOT / "tests" / "emulator" / "conformance"
@@ -54,7 +53,7 @@ def variables_of(principal: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.timeout(300)
-def test_the_same_tests_run_against_what_environment_variables_name(run, tmp_path: Path) -> None:  # noqa: F811
+def test_the_same_tests_run_against_what_environment_variables_name(run, tmp_path: Path) -> None:
     outputs, profiles = tmp_path / "outputs.json", tmp_path / "credentials"
     app = f"{shlex.quote(sys.executable)} {shlex.quote(str(SUITE / 'app.py'))}"
     running = run("--json", "--app", app, "--outputs-file", str(outputs))
@@ -119,7 +118,7 @@ def test_a_switch_that_is_set_wrong_is_said(variables: dict[str, str], told: str
     assert told in result.stdout + result.stderr
 
 
-def test_outputs_are_written_as_cdk_deploy_writes_them(app, run, tmp_path: Path) -> None:  # noqa: F811
+def test_outputs_are_written_as_cdk_deploy_writes_them(app, run, tmp_path: Path) -> None:
     app.function("Fn", "def handler(event, context):\n    yield 'hi'\n")
     app.outputs["Url"] = {"Value": {"Fn::GetAtt": ["FnUrl", "FunctionUrl"]}}
     app.outputs["Unknown"] = {"Value": {"Fn::GetAtt": ["FnUrl", "NothingKnown"]}}
@@ -131,7 +130,7 @@ def test_outputs_are_written_as_cdk_deploy_writes_them(app, run, tmp_path: Path)
     running.finish()
 
 
-def test_an_outputs_file_that_cannot_be_written_is_one_line_and_exit_1(app, run, tmp_path: Path) -> None:  # noqa: F811
+def test_an_outputs_file_that_cannot_be_written_is_one_line_and_exit_1(app, run, tmp_path: Path) -> None:
     app.function("Fn", "def handler(event, context):\n    yield 'hi'\n")
     running = run("--json", "--model", "echo", "--assembly", str(app.write()), "--outputs-file", str(tmp_path / "no" / "file"))
     code, stderr = running.finish()

@@ -12,8 +12,8 @@ import pytest
 from constructs_pkg.emulator.cache import cache_folder
 from constructs_pkg.emulator.folders import CodeUnusable
 from constructs_pkg.emulator.runtimes import nodejs, npm
+from tests.emulator.running import alive
 from tests.emulator.support import call, grant, wait_for
-from tests.emulator.test_command import alive, run  # noqa: F401 - a fixture
 from tests.emulator.test_failures import lambda_client
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ export const handler = awslambda.streamifyResponse(async (event, responseStream)
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_killed_while_npm_fetches_it_leaves_nothing_behind(
     app,
-    run,  # noqa: F811
+    run,
     monkeypatch,
     tmp_path: Path,
     ending: signal.Signals,

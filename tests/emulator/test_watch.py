@@ -14,7 +14,6 @@ from constructs_pkg.emulator import Emulator
 from constructs_pkg.emulator.watch import signature
 from tests.emulator.support import App, call, grant
 from tests.emulator.support import wait_for as wait
-from tests.emulator.test_command import run  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -162,7 +161,7 @@ def test_files_that_are_being_written_are_not_an_error(tmp_path: Path) -> None:
     assert signature(tmp_path) == frozenset()
 
 
-def test_the_command_watches(changing, run) -> None:  # noqa: F811
+def test_the_command_watches(changing, run) -> None:
     app = changing("one")
     running = run("--json", "--watch", "--model", "echo", "--assembly", str(app.directory))
     document = running.document()
