@@ -19,7 +19,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from constructs_pkg.emulator.supervisor import STOP_SECONDS, base_interpreter
+from constructs_pkg.emulator.supervisor import STOP_SECONDS, OutputLines, base_interpreter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -86,14 +86,14 @@ class Guard:
             raise GuardLost("the process that guards it is gone") from error
         finally:
             os.close(theirs)
-        lines = _Lines(on_line)
+        lines = OutputLines(on_line)
         try:
             return self._wait(number, output, time.monotonic() + seconds, lines)
         finally:
-            lines.close()
+            lines.end()
             os.close(output)
 
-    def _wait(self, number: int, output: int, deadline: float, lines: _Lines) -> int:
+    def _wait(self, number: int, output: int, deadline: float, lines: OutputLines) -> int:
         os.set_blocking(output, False)
         heard = b""
         with selectors.DefaultSelector() as selector:
@@ -158,24 +158,6 @@ def _read(descriptor: int) -> bytes:
         return os.read(descriptor, _READ_BYTES)
     except BlockingIOError:
         return b""
-
-
-class _Lines:
-    """Cuts output into lines."""
-
-    def __init__(self, on_line: Callable[[str], None]) -> None:
-        self._on_line = on_line
-        self._rest = b""
-
-    def feed(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            self._on_line(line.decode("utf-8", "replace"))
-
-    def close(self) -> None:
-        if self._rest:
-            self._on_line(self._rest.decode("utf-8", "replace"))
-            self._rest = b""
 
 
 @contextmanager

@@ -215,7 +215,7 @@ class Supervisor:
         started: asyncio.Future[int] = loop.create_future()
         self._started[number] = started
         for descriptor in (read_out, read_err):
-            lines = _Lines(on_line)
+            lines = OutputLines(on_line)
             process.outputs.append(_Output(descriptor, lines.feed, lines.end))
         descriptors = [write_out, write_err]
         if on_frame is not None:
@@ -385,8 +385,8 @@ class _Output:
                 self._end()
 
 
-class _Lines:
-    """Cuts a process's output into lines."""
+class OutputLines:
+    """Cuts a process's output into lines; one that is too long is cut, too."""
 
     def __init__(self, on_line: Callable[[str], None]) -> None:
         self._on_line = on_line

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 DEFAULT_RATE = 10_000.0
 DEFAULT_BURST = 5_000
@@ -42,6 +42,45 @@ class Integration:
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     credentials: str = ""
     responses: tuple[tuple[int, Mapping[str, str]], ...] = ()
+
+
+def read_integration(
+    kind: str,
+    *,
+    uri: object,
+    transfer_mode: object,
+    milliseconds: Any,
+    credentials: object,
+    answers: Iterable[tuple[Any, Mapping[str, object] | None]],
+) -> Integration:
+    """What a template and an OpenAPI document say of an integration, each in its own spelling. None: it is not said.
+
+    Args:
+        kind: `AWS_PROXY`, `MOCK` or another.
+        uri: Of what is called.
+        transfer_mode: `STREAM` or `BUFFERED`.
+        milliseconds: Longest answer.
+        credentials: ARN of a role.
+        answers: For MOCK: status, and response parameters.
+    """
+    if kind == "MOCK":
+        responses = []
+        for status, parameters in answers:
+            headers = {
+                name.removeprefix("method.response.header."): str(value).strip("'")
+                for name, value in (parameters or {}).items()
+                if name.startswith("method.response.header.")
+            }
+            responses.append((200 if status is None else int(status), headers))
+        return Integration(kind=kind, responses=tuple(responses))
+    found = LAMBDA_URI.search(str(uri or ""))
+    return Integration(
+        kind=kind,
+        function_arn=found["arn"] if found else "",
+        streams=transfer_mode == "STREAM",
+        timeout_seconds=DEFAULT_TIMEOUT_SECONDS if milliseconds is None else float(milliseconds) / 1000,
+        credentials=str(credentials or ""),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

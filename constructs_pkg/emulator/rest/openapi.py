@@ -13,12 +13,12 @@ from constructs_pkg.assembly import AssemblyError
 from constructs_pkg.assembly.naming import lower
 from constructs_pkg.emulator.rest.definition import Definition, DefinitionUnreadable
 from constructs_pkg.emulator.rest.model import (
-    DEFAULT_TIMEOUT_SECONDS,
     LAMBDA_URI,
     AuthorizerConfig,
     GatewayResponse,
     Integration,
     Method,
+    read_integration,
 )
 
 if TYPE_CHECKING:
@@ -131,25 +131,14 @@ class _Operation:
 
     def _integration(self) -> Integration:
         document = self._definition.resolved(self._definition.follow(self._operation.get(_INTEGRATION))) or {}
-        kind = str(document.get("type", "")).upper()
-        milliseconds = document.get("timeoutInMillis")
-        if kind == "MOCK":
-            answers = []
-            for response in (document.get("responses") or {}).values():
-                headers = {
-                    name.removeprefix("method.response.header."): str(value).strip("'")
-                    for name, value in (response.get("responseParameters") or {}).items()
-                    if name.startswith("method.response.header.")
-                }
-                answers.append((int(response.get("statusCode", 200)), headers))
-            return Integration(kind=kind, responses=tuple(answers))
-        found = LAMBDA_URI.search(str(document.get("uri", "")))
-        return Integration(
-            kind=kind,
-            function_arn=found["arn"] if found else "",
-            streams=str(document.get("responseTransferMode", "")).upper() == "STREAM",
-            timeout_seconds=DEFAULT_TIMEOUT_SECONDS if milliseconds is None else float(milliseconds) / 1000,
-            credentials=str(document.get("credentials") or ""),
+        answers = (document.get("responses") or {}).values()
+        return read_integration(
+            str(document.get("type", "")).upper(),
+            uri=document.get("uri"),
+            transfer_mode=str(document.get("responseTransferMode", "")).upper(),
+            milliseconds=document.get("timeoutInMillis"),
+            credentials=document.get("credentials"),
+            answers=[(answer.get("statusCode"), answer.get("responseParameters")) for answer in answers],
         )
 
     def _authorization(self) -> tuple[str, AuthorizerConfig | None, tuple[str, ...], bool]:

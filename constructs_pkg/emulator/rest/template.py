@@ -12,7 +12,6 @@ from constructs_pkg.emulator.rest.definition import DefinitionUnreadable, read_d
 from constructs_pkg.emulator.rest.model import (
     DEFAULT_BURST,
     DEFAULT_RATE,
-    DEFAULT_TIMEOUT_SECONDS,
     LAMBDA_URI,
     AuthorizerConfig,
     GatewayResponse,
@@ -20,6 +19,7 @@ from constructs_pkg.emulator.rest.model import (
     Method,
     RestApi,
     StageConfig,
+    read_integration,
 )
 from constructs_pkg.emulator.rest.openapi import document_binary_types, document_methods, document_responses, unreadable_method
 
@@ -174,25 +174,14 @@ def _read_method(
 
 def _read_integration(method: Resource) -> Integration:
     document = method.property("Integration", default={})
-    kind = str(document.get("Type", ""))
-    milliseconds = document.get("TimeoutInMillis")
-    if kind == "MOCK":
-        answers = []
-        for response in document.get("IntegrationResponses", ()):
-            headers = {
-                name.removeprefix("method.response.header."): str(value).strip("'")
-                for name, value in (response.get("ResponseParameters") or {}).items()
-                if name.startswith("method.response.header.")
-            }
-            answers.append((int(response.get("StatusCode", 200)), headers))
-        return Integration(kind=kind, responses=tuple(answers))
-    found = LAMBDA_URI.search(str(document.get("Uri", "")))
-    return Integration(
-        kind=kind,
-        function_arn=found["arn"] if found else "",
-        streams=document.get("ResponseTransferMode") == "STREAM",
-        timeout_seconds=DEFAULT_TIMEOUT_SECONDS if milliseconds is None else float(milliseconds) / 1000,
-        credentials=str(document.get("Credentials", "")),
+    answers = document.get("IntegrationResponses", ())
+    return read_integration(
+        str(document.get("Type", "")),
+        uri=document.get("Uri"),
+        transfer_mode=document.get("ResponseTransferMode"),
+        milliseconds=document.get("TimeoutInMillis"),
+        credentials=document.get("Credentials"),
+        answers=[(answer.get("StatusCode"), answer.get("ResponseParameters")) for answer in answers],
     )
 
 
