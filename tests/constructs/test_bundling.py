@@ -22,6 +22,7 @@ ARM = Target(python="3.13", architecture="arm64")
 # A package with compiled code and a wheel for each platform, and a pure one.
 COMPILED = "markupsafe==3.0.3"
 PURE = "six==1.17.0"
+ELSEWHERE = "https://example.com"
 
 
 @pytest.fixture(autouse=True)
@@ -131,8 +132,8 @@ def test_what_would_have_to_be_built_here_is_refused(line: str, entry: Path) -> 
         "six",
         "six==1.17.0 ; python_version >= '3.8'",
         "six[extra]>=1 --hash=sha256:aa/bb",
-        "--extra-index-url https://example.com/packages/",
-        "six @ https://example.com/six-1.17.0-py2.py3-none-any.whl",
+        f"--extra-index-url {ELSEWHERE}/packages/",
+        f"six @ {ELSEWHERE}/six-1.17.0-py2.py3-none-any.whl",
     ],
 )
 def test_what_an_index_or_an_address_gives_is_taken(line: str, entry: Path) -> None:
