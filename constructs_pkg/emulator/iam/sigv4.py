@@ -99,10 +99,17 @@ _REGION = re.compile(r"^[a-z]+(-[a-z]+)+-[0-9]+$")
 
 
 class SignatureRefusal(Exception):
-    """Why a request is not taken for anybody's, in AWS's own terms."""
+    """Why a request is not taken for anybody's, in AWS's own terms. Its text is for logs.
 
-    def __init__(self, error_type: str, message: str, status: int = 403) -> None:
-        super().__init__(f"{error_type}: {message}")
+    Args:
+        error_type: AWS's name of it.
+        message: For the caller.
+        status: Of the answer.
+        logged: In place of the message, where that quotes what may be a secret: a token of another kind, put where a signature belongs.
+    """
+
+    def __init__(self, error_type: str, message: str, status: int = 403, *, logged: str = "") -> None:
+        super().__init__(f"{error_type}: {logged or message}")
         self.error_type = error_type
         self.message = message
         self.status = status
@@ -206,7 +213,8 @@ def _header_claim(request: SignedRequest, authorization: str) -> _Claim:
             hashed = base64.b64encode(hashlib.sha256(authorization.encode()).digest()).decode()
             raise _incomplete(
                 f"'{part}' not a valid key=value pair (missing equal-sign) in Authorization header "
-                f"(hashed with SHA-256 and encoded with Base64): '{hashed}'."
+                f"(hashed with SHA-256 and encoded with Base64): '{hashed}'.",
+                logged="a part of the Authorization header is no key=value pair, as a signature has; sign the request",
             )
         fields[name] = value
     date = request.header("x-amz-date") or request.header("date")
@@ -214,7 +222,10 @@ def _header_claim(request: SignedRequest, authorization: str) -> _Claim:
     if date is None:
         missing.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ")
     if missing or date is None or algorithm != canonical.ALGORITHM:
-        raise _incomplete("".join(missing) + f"Authorization={algorithm}")
+        found = "".join(missing)
+        raise _incomplete(
+            f"{found}Authorization={algorithm}", logged=f"{found}The algorithm allowed is {canonical.ALGORITHM}; sign the request"
+        )
     time, timestamp = _parse_time(date)
     access_key_id, _, scope = fields["Credential"].partition("/")
     return _Claim(
@@ -328,8 +339,8 @@ def _same(left: str, right: str) -> bool:
     return hmac.compare_digest(left.encode(), right.encode())
 
 
-def _incomplete(message: str) -> SignatureRefusal:
-    return SignatureRefusal("IncompleteSignatureException", message)
+def _incomplete(message: str, *, logged: str = "") -> SignatureRefusal:
+    return SignatureRefusal("IncompleteSignatureException", message, logged=logged)
 
 
 def _invalid_token() -> SignatureRefusal:
